@@ -1,0 +1,48 @@
+import type { Delivery, MessageHeaders } from './delivery.ts';
+
+/** The names of the headers that a dead letter carries beside the original event. */
+export const deadLetterHeaders = {
+  errorName: 'millrace-error-name',
+  errorMessage: 'millrace-error-message',
+  address: 'millrace-address',
+  stream: 'millrace-stream',
+  sequence: 'millrace-sequence',
+  consumer: 'millrace-consumer',
+  attempts: 'millrace-attempts',
+  firstTime: 'millrace-first-time',
+  lastTime: 'millrace-last-time',
+  /** How often the event was sent back from a dead-letter stream. */
+  redriven: 'millrace-redriven',
+} as const;
+
+const MAX_LENGTH = 1_024;
+
+/** Returns a dead letter's headers: the message's own, and why and where it was given up. */
+export function describeDeadLetter(delivery: Delivery, error: unknown, now: number): MessageHeaders {
+  const { position, subscription } = delivery;
+  const reason: [string, string | number | undefined][] = [
+    [deadLetterHeaders.errorName, error instanceof Error ? error.name : typeof error],
+    [deadLetterHeaders.errorMessage, error instanceof Error ? error.message : String(error)],
+    [deadLetterHeaders.address, delivery.address],
+    [deadLetterHeaders.stream, position?.stream],
+    [deadLetterHeaders.sequence, position?.sequence],
+    [deadLetterHeaders.consumer, subscription.consumer],
+    [deadLetterHeaders.attempts, delivery.attempt],
+    [deadLetterHeaders.firstTime, position && new Date(position.time).toISOString()],
+    [deadLetterHeaders.lastTime, new Date(now).toISOString()],
+  ];
+  const headers: Record<string, string> = { ...delivery.headers };
+  for (const [name, value] of reason) if (value !== undefined) headers[name] = headerValue(String(value));
+  return headers;
+}
+
+/** How often an event was sent back from a dead-letter stream, by the headers of its message. */
+export function redriveCount(headers: MessageHeaders): number {
+  return Number(headers[deadLetterHeaders.redriven] ?? 0);
+}
+
+/** A header holds one line of limited length. */
+function headerValue(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').slice(0, MAX_LENGTH);
+}

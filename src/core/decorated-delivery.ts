@@ -1,0 +1,80 @@
+import type { Observable } from 'rxjs';
+import type { Delivery, MessageHeaders, Position, SubscriptionInfo } from './delivery.ts';
+import type { Event } from './event.ts';
+
+/**
+ * A delivery that stands for another one; subclasses change how it is settled.
+ *
+ * A class, as there is one for each message on the hot path: the methods are shared.
+ */
+export class DecoratedDelivery<T = unknown> implements Delivery<T> {
+  readonly inner: Delivery<T>;
+
+  constructor(inner: Delivery<T>) {
+    this.inner = inner;
+  }
+
+  get event(): Event<T> {
+    return this.inner.event;
+  }
+
+  get address(): string {
+    return this.inner.address;
+  }
+
+  get attempt(): number {
+    return this.inner.attempt;
+  }
+
+  get headers(): MessageHeaders {
+    return this.inner.headers;
+  }
+
+  get position(): Position | undefined {
+    return this.inner.position;
+  }
+
+  get subscription(): SubscriptionInfo {
+    return this.inner.subscription;
+  }
+
+  get signal(): AbortSignal {
+    return this.inner.signal;
+  }
+
+  get settled(): boolean {
+    return this.inner.settled;
+  }
+
+  get lost(): boolean {
+    return this.inner.lost ?? false;
+  }
+
+  get settling(): Observable<void> | undefined {
+    return this.inner.settling;
+  }
+
+  ack(): boolean {
+    return this.inner.ack();
+  }
+
+  nak(delay?: number): boolean {
+    return this.inner.nak(delay);
+  }
+
+  term(reason?: string): boolean {
+    return this.inner.term(reason);
+  }
+
+  working(): void {
+    this.inner.working();
+  }
+
+  confirm(): Observable<void> {
+    return this.inner.confirm();
+  }
+
+  abort(reason: unknown): void {
+    this.inner.abort(reason);
+  }
+}

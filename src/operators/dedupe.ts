@@ -1,0 +1,267 @@
+import {
+  AsyncSubject,
+  asyncScheduler,
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  filter,
+  ignoreElements,
+  type MonoTypeOperatorFunction,
+  Observable,
+  type ObservableInput,
+  type OperatorFunction,
+  type SchedulerLike,
+  throwError,
+} from 'rxjs';
+import { redriveCount } from '../core/dead-letter-headers.ts';
+import { DecoratedDelivery } from '../core/decorated-delivery.ts';
+import type { Claim, ClaimResult, DedupeStore } from '../core/dedupe-store.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { AlreadyRunningError, StoreFailedError } from '../core/errors.ts';
+import { eventKey } from '../core/event.ts';
+import { memoryDedupeStore } from '../core/memory-dedupe-store.ts';
+import { type Arrival, isOutcome } from '../core/outcome.ts';
+import { isInput, whenDone } from '../core/when-done.ts';
+import { mapArrivals } from './map-arrivals.ts';
+
+/** Options for {@link dedupe} on deliveries. */
+export interface DedupeOptions<T = unknown> {
+  /**
+   * What makes two deliveries the same event. @defaultValue the event's source and id, and how often it was sent back
+   * from a dead-letter stream
+   */
+  readonly key?: (delivery: Delivery<T>) => string;
+  /** How long a delivery goes back for, in ms, while another one of its event is being handled. @defaultValue `1_000` */
+  readonly busyDelay?: number;
+  /** What becomes of a delivery that cannot be claimed as the store fails: it fails too, or runs all the same. @defaultValue `'fail'` */
+  readonly onStoreFailure?: 'fail' | 'run';
+  /** Clock for the leases of what waits for the store. @defaultValue `asyncScheduler` */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** Options for {@link dedupe} on any stream. */
+export interface DedupeByOptions<T> {
+  /** What makes two values the same. */
+  readonly key: (value: T) => string;
+  /** How long a value is remembered, in ms. @defaultValue `3_600_000` */
+  readonly window?: number;
+  /** How many values are remembered at most; about half of them are forgotten at once. @defaultValue `100_000` */
+  readonly max?: number;
+  /** Clock. @defaultValue `asyncScheduler` */
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Lets one delivery of an event be handled at a time, and none after one was: claim, run, commit.
+ *
+ * The claim comes before the handler. The deliveries that come out commit it before they ack or term, and release it
+ * before they nak. What was handled before becomes a `skipped` outcome; what is being handled goes back for `busyDelay`.
+ * A store that fails to claim makes the delivery `failed` (or lets it run); one that fails to commit does not undo the
+ * work: the ack is sent, and the outcome carries a `StoreFailedError` as `settleError`. Order is kept, also when the
+ * store takes time. A term commits too: a dead letter's duplicate is a duplicate.
+ *
+ * With `{ key, window }` in place of a store, drops the repeated values of any stream.
+ *
+ * @example
+ * ```ts
+ * deliveries.pipe(dedupe(memoryDedupeStore({ ttl: 600_000 })), handle(charge), settle());
+ * ticks.pipe(dedupe({ key: (tick) => tick.symbol, window: 1_000 }));
+ * ```
+ */
+export function dedupe<T>(store: DedupeStore, options?: DedupeOptions<T>): OperatorFunction<Arrival<T>, Arrival<T>>;
+export function dedupe<T>(options: DedupeByOptions<T>): MonoTypeOperatorFunction<T>;
+export function dedupe<T>(
+  storeOrOptions: DedupeStore | DedupeByOptions<T>,
+  options: DedupeOptions<T> = {},
+): OperatorFunction<Arrival<T>, Arrival<T>> | MonoTypeOperatorFunction<T> {
+  if (typeof storeOrOptions !== 'object' || storeOrOptions === null) {
+    throw new TypeError("dedupe needs a store with 'claim', or { key }");
+  }
+  if ('claim' in storeOrOptions) return dedupeDeliveries(storeOrOptions, options);
+  if (typeof storeOrOptions.key === 'function') return dedupeValues(storeOrOptions);
+  throw new TypeError("dedupe needs a store with 'claim', or { key }");
+}
+
+function dedupeValues<T>({ key, window, max, scheduler }: DedupeByOptions<T>): MonoTypeOperatorFunction<T> {
+  const storeOptions = {
+    ...(window === undefined ? {} : { ttl: window }),
+    ...(max === undefined ? {} : { max }),
+    ...(scheduler === undefined ? {} : { scheduler }),
+  };
+  memoryDedupeStore(storeOptions); // bad options are an error here, and not when somebody subscribes
+  return (source) =>
+    new Observable((subscriber) => {
+      const store = memoryDedupeStore(storeOptions);
+      const isNew = (value: T): boolean => {
+        const claim = store.claim(key(value)) as ClaimResult;
+        if (typeof claim === 'string') return false;
+        void claim.commit();
+        return true;
+      };
+      return source.pipe(filter(isNew)).subscribe(subscriber);
+    });
+}
+
+function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): OperatorFunction<Arrival<T>, Arrival<T>> {
+  const { key = deliveryKey, busyDelay = 1_000, onStoreFailure = 'fail', scheduler = asyncScheduler } = options;
+  if (!(busyDelay > 0)) throw new RangeError(`'busyDelay' must be above 0 ms, not ${busyDelay}`);
+
+  function decide(delivery: Delivery<T>, id: string, result: ClaimResult): Arrival<T> {
+    if (result === 'duplicate') return { kind: 'skipped', delivery, reason: 'duplicate' };
+    if (result === 'busy') return { kind: 'retry', delivery, error: new AlreadyRunningError(id), delay: busyDelay };
+    return new ClaimedDelivery(delivery, result, id);
+  }
+
+  function refuse(delivery: Delivery<T>, id: string, cause: unknown): Arrival<T> {
+    if (onStoreFailure === 'run') return delivery;
+    return { kind: 'failed', delivery, error: new StoreFailedError('claim', id, { cause }) };
+  }
+
+  function claimInTime(
+    delivery: Delivery<T>,
+    id: string,
+    answer: ObservableInput<ClaimResult>,
+  ): Observable<Arrival<T>> {
+    return new Observable((subscriber) => {
+      const decided = (arrival: Arrival<T>) => {
+        subscriber.next(arrival);
+        subscriber.complete();
+      };
+      const work = whenDone<ClaimResult>(
+        answer,
+        (result = 'busy') => {
+          const arrival = decide(delivery, id, result);
+          if (subscriber.closed) discard(arrival);
+          else decided(arrival);
+        },
+        (error) => decided(refuse(delivery, id, error)),
+      );
+      return () => work?.unsubscribe();
+    });
+  }
+
+  /** Gives back a claim that came too late for anybody to use it. */
+  function discard(arrival: Arrival<T>): void {
+    if (!isOutcome(arrival) && arrival instanceof ClaimedDelivery) arrival.nak(0);
+  }
+
+  return mapArrivals<T, T>(
+    {
+      map(delivery) {
+        let id = '';
+        try {
+          id = key(delivery);
+          const answer = store.claim(id);
+          return isInput<ClaimResult>(answer) ? claimInTime(delivery, id, answer) : decide(delivery, id, answer);
+        } catch (error) {
+          return refuse(delivery, id, error);
+        }
+      },
+      discard,
+    },
+    scheduler,
+  );
+}
+
+function deliveryKey({ event, headers }: Delivery): string {
+  const redriven = redriveCount(headers);
+  return redriven === 0 ? eventKey(event) : `${eventKey(event)} redriven ${redriven}`;
+}
+
+/** A delivery that holds the claim on its event, and gives it up with its settlement. */
+class ClaimedDelivery<T> extends DecoratedDelivery<T> {
+  readonly #claim: Claim;
+  readonly #key: string;
+  #settled = false;
+  #settling: Observable<void> | undefined;
+
+  constructor(inner: Delivery<T>, claim: Claim, key: string) {
+    super(inner);
+    this.#claim = claim;
+    this.#key = key;
+  }
+
+  override get settled(): boolean {
+    return this.#settled || this.inner.settled;
+  }
+
+  override get settling(): Observable<void> | undefined {
+    return this.#settling ?? this.inner.settling;
+  }
+
+  override ack(): boolean {
+    return this.#settle('commit', () => this.inner.ack());
+  }
+
+  override nak(delay?: number): boolean {
+    return this.#settle('release', () => this.inner.nak(delay));
+  }
+
+  override term(reason?: string): boolean {
+    return this.#settle('commit', () => this.inner.term(reason));
+  }
+
+  override confirm(): Observable<void> {
+    return defer(() => {
+      if (this.settled) return this.inner.confirm();
+      this.#settled = true;
+      let failure: StoreFailedError | undefined;
+      const committed = defer(() => inputOf(this.#claim.commit())).pipe(
+        catchError((cause: unknown) => {
+          failure = this.#failure('commit', cause);
+          return EMPTY;
+        }),
+        ignoreElements(),
+      );
+      return concat(
+        committed,
+        this.inner.confirm(),
+        defer(() => (failure === undefined ? EMPTY : throwError(() => failure))),
+      );
+    });
+  }
+
+  /** The claim first, so that whoever gets the event next finds it as it is; then the settlement, whatever the store says. */
+  #settle(operation: 'commit' | 'release', settle: () => boolean): boolean {
+    if (this.settled) return false;
+    const answer = this.#tell(operation);
+    if (!isInput(answer)) {
+      this.#settled = settle();
+      return this.#settled;
+    }
+    const settling = new AsyncSubject<void>();
+    this.#settled = true;
+    this.#settling = settling;
+    whenDone(
+      answer,
+      () => {
+        settle();
+        settling.complete();
+      },
+      (cause) => {
+        settle();
+        settling.error(this.#failure(operation, cause));
+      },
+    );
+    return true;
+  }
+
+  #tell(operation: 'commit' | 'release'): ReturnType<Claim['commit']> {
+    try {
+      return this.#claim[operation]();
+    } catch (cause) {
+      const failure = this.#failure(operation, cause);
+      this.#settling = throwError(() => failure);
+      return undefined;
+    }
+  }
+
+  #failure(operation: 'commit' | 'release', cause: unknown): StoreFailedError {
+    return new StoreFailedError(operation, this.#key, { cause });
+  }
+}
+
+function inputOf(answer: ObservableInput<unknown> | void): ObservableInput<unknown> {
+  return isInput(answer) ? answer : EMPTY;
+}

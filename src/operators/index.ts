@@ -1,0 +1,11 @@
+export { type AdaptiveOptions, type AdaptiveTally, adaptiveStep } from './adaptive-limit.ts';
+export { type BoundedConcurrencyOptions, boundedConcurrency } from './bounded-concurrency.ts';
+export { type ConsumeDeadLetter, type ConsumeOptions, consume } from './consume.ts';
+export { type DeadLetterOptions, deadLetter } from './dead-letter.ts';
+export { type DedupeByOptions, type DedupeOptions, dedupe } from './dedupe.ts';
+export { type HandleOptions, handle } from './handle.ts';
+export { ofType, type Typed } from './of-type.ts';
+export { type PublishToOptions, publishTo } from './publish-to.ts';
+export { type RedeliverOptions, redeliver } from './redeliver.ts';
+export { type RetryBackoffOptions, retryBackoff } from './retry-backoff.ts';
+export { type SettleOptions, settle } from './settle.ts';

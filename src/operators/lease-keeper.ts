@@ -1,0 +1,50 @@
+import type { SchedulerLike, Subscription } from 'rxjs';
+import type { Delivery } from '../core/delivery.ts';
+
+/** Keeps the leases of deliveries until they are settled, from one timer for all. */
+export interface LeaseKeeper {
+  keep(delivery: Delivery): void;
+  /** Stops at once, whatever is still unsettled. */
+  stop(): void;
+}
+
+const MIN_SWEEP = 64;
+
+/** Makes a keeper that calls `working` at a third of the shortest lease that it has seen. */
+export function leaseKeeper(scheduler: SchedulerLike): LeaseKeeper {
+  const kept = new Set<Delivery>();
+  let sweepAt = MIN_SWEEP;
+  let period = Number.POSITIVE_INFINITY;
+  let timer: Subscription | undefined;
+
+  /** Forgets what needs no lease any more. Done at each doubling, so that it costs each delivery a constant share. */
+  function sweep(): void {
+    for (const delivery of kept) if (delivery.settled || delivery.lost === true) kept.delete(delivery);
+    sweepAt = Math.max(MIN_SWEEP, kept.size * 2);
+  }
+
+  function tick(): void {
+    timer = undefined;
+    sweep();
+    for (const delivery of kept) delivery.working();
+    if (kept.size > 0) timer = scheduler.schedule(tick, period);
+  }
+
+  return {
+    keep(delivery) {
+      const { lease } = delivery.subscription;
+      if (lease === undefined || lease === Number.POSITIVE_INFINITY) return;
+      if (kept.size >= sweepAt) sweep();
+      kept.add(delivery);
+      if (timer !== undefined && lease >= 3 * period) return;
+      timer?.unsubscribe();
+      period = Math.min(period, lease / 3);
+      timer = scheduler.schedule(tick, period);
+    },
+    stop() {
+      timer?.unsubscribe();
+      timer = undefined;
+      kept.clear();
+    },
+  };
+}

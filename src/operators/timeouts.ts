@@ -1,0 +1,62 @@
+import type { SchedulerLike, Subscription } from 'rxjs';
+
+/** Something that is to be over by a certain time. */
+export interface Timed {
+  /** When its time is up, in ms since the epoch; set by {@link Timeouts.start}. */
+  deadline: number;
+  readonly done: boolean;
+}
+
+/** Ends what takes longer than one timeout, which all share, from one timer. */
+export interface Timeouts<T extends Timed> {
+  start(item: T): void;
+  stop(): void;
+}
+
+const MIN_SWEEP = 64;
+
+/** Makes a set of timeouts of `timeout` ms; `expired` is called with each item whose time is up before it is done. */
+export function timeouts<T extends Timed>(
+  timeout: number,
+  scheduler: SchedulerLike,
+  expired: (item: T) => void,
+): Timeouts<T> {
+  /** In the order of their deadlines, since the timeout is the same for all; done ones may still be among them. */
+  let items: T[] = [];
+  let sweepAt = MIN_SWEEP;
+  let timer: Subscription | undefined;
+
+  function sweep(): void {
+    items = items.filter(({ done }) => !done);
+    sweepAt = Math.max(MIN_SWEEP, items.length * 2);
+  }
+
+  function arm(): void {
+    const first = items[0];
+    if (first !== undefined) timer = scheduler.schedule(tick, Math.max(0, first.deadline - scheduler.now()));
+  }
+
+  function tick(): void {
+    timer = undefined;
+    const now = scheduler.now();
+    sweep();
+    const late = items.filter(({ deadline }) => deadline <= now);
+    items = items.slice(late.length);
+    for (const item of late) if (!item.done) expired(item);
+    if (timer === undefined) arm();
+  }
+
+  return {
+    start(item) {
+      item.deadline = scheduler.now() + timeout;
+      if (items.length >= sweepAt) sweep();
+      items.push(item);
+      if (timer === undefined) arm();
+    },
+    stop() {
+      timer?.unsubscribe();
+      timer = undefined;
+      items = [];
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { type RedriveOptions, redrive } from './redrive.ts';

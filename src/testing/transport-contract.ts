@@ -1,0 +1,35 @@
+import type { ContractCase } from './contract/contract-case.ts';
+import { demand } from './contract/demand.ts';
+import { draining } from './contract/draining.ts';
+import { listening } from './contract/listening.ts';
+import { publishing } from './contract/publishing.ts';
+import { requesting } from './contract/requesting.ts';
+import { settling } from './contract/settling.ts';
+import { starting } from './contract/starting.ts';
+import { subscribing } from './contract/subscribing.ts';
+
+/**
+ * Every promise that a transport makes, as data: hand each case to your own test runner, with a context of its own.
+ *
+ * @example
+ * ```ts
+ * for (const { name, requires = [], run } of transportContract) {
+ *   it(name, async ({ skip }) => {
+ *     const context = await makeContext(); // a ContractContext: a new transport, an address of its own
+ *     const missing = requires.find((capability) => !context.transport.capabilities[capability]);
+ *     skip(missing !== undefined, `does not claim ${missing}`);
+ *     await run(context).finally(() => lastValueFrom(context.transport.drain({ grace: 0 })));
+ *   });
+ * }
+ * ```
+ */
+export const transportContract: readonly ContractCase[] = [
+  ...publishing,
+  ...subscribing,
+  ...settling,
+  ...demand,
+  ...starting,
+  ...listening,
+  ...requesting,
+  ...draining,
+];

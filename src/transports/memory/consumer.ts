@@ -1,0 +1,454 @@
+import type { SchedulerLike, Subscription } from 'rxjs';
+import type { SubscriptionInfo } from '../../core/delivery.ts';
+import { ConsumerNotFoundError } from '../../core/errors.ts';
+import { heap } from '../../core/heap.ts';
+import { addressMatcher } from '../../core/names.ts';
+import type { Status } from '../../core/status.ts';
+import type { StartPosition } from '../../core/transport.ts';
+import { type ConsumerSettings, takesAll } from './config.ts';
+import { leases } from './leases.ts';
+import type { Ledger } from './ledger.ts';
+import { type DeliveryOwner, MemoryDelivery, MemoryPosition } from './memory-delivery.ts';
+import type { MessageLog, StoredMessage } from './message-log.ts';
+import type { Turns } from './turns.ts';
+
+/** The longest delay that host timers take. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+/** What a consumer needs of its broker. */
+export interface BrokerContext {
+  readonly scheduler: SchedulerLike;
+  readonly turns: Turns;
+  advise(advisory: Advisory): void;
+  /** A message's event as one more receiver gets it: itself, or a copy. */
+  received(message: StoredMessage): StoredMessage['event'];
+}
+
+/** What a broker tells whoever watches over it. */
+export type Advisory =
+  | {
+      readonly kind: 'maxDeliveries';
+      readonly stream: string;
+      readonly consumer: string;
+      readonly sequence: number;
+      readonly attempts: number;
+    }
+  | {
+      readonly kind: 'terminated';
+      readonly stream: string;
+      readonly consumer: string;
+      readonly sequence: number;
+      readonly attempts: number;
+      readonly reason: string | undefined;
+    };
+
+/** What a consumer needs of its stream. */
+export interface ConsumerStream {
+  readonly log: MessageLog;
+  readonly subjects: readonly string[];
+  /** A consumer is done with a message: it was acked or given up on purpose. */
+  done(message: StoredMessage): void;
+}
+
+/** A subscription that takes deliveries from a consumer. */
+export interface Puller {
+  readonly prefetch: number;
+  readonly draining: AbortSignal;
+  readonly ledger: Ledger;
+  next(delivery: MemoryDelivery): void;
+  /** The consumer is gone. */
+  error(error: unknown): void;
+  status(status: Status): void;
+  /** The number of unsettled deliveries went down. */
+  settled(): void;
+}
+
+/** A puller's place at a consumer. */
+export interface Attachment {
+  readonly unsettled: number;
+  /** No more deliveries; those that are out can still be settled. */
+  detach(): void;
+  /** Aborts what is still out and hands it back; returns how many that were. */
+  abandon(reason: unknown): number;
+}
+
+/** The state of a consumer for those who look. */
+export interface ConsumerInfo {
+  readonly config: ConsumerSettings;
+  /** Messages that it has not been given yet. */
+  readonly pending: number;
+  /** Deliveries that are out. */
+  readonly unsettled: number;
+  /** Messages that wait for their redelivery. */
+  readonly redelivering: number;
+  /** Deliveries made so far. */
+  readonly delivered: number;
+  /** When it goes on, in ms since the epoch; absent unless it is paused. */
+  readonly pausedUntil?: number;
+}
+
+/** Reads a stream for its pullers, and remembers what is out, what comes again, and how often each was tried. */
+export interface Consumer {
+  readonly settings: ConsumerSettings;
+  configure(settings: ConsumerSettings): void;
+  attach(puller: Puller): Attachment;
+  /** The stream has something new. */
+  wake(): void;
+  wants(address: string): boolean;
+  /** Whether it has yet to be done with a message. */
+  owes(message: StoredMessage): boolean;
+  pause(until: number): void;
+  info(): ConsumerInfo;
+  /** Ends it: its pullers get an error. */
+  remove(): void;
+}
+
+interface Redelivery {
+  readonly message: StoredMessage;
+  readonly due: number;
+  /** The attempts made so far. */
+  readonly attempts: number;
+}
+
+interface Place extends Attachment, DeliveryOwner {
+  readonly puller: Puller;
+  unsettled: number;
+}
+
+export function consumer(initial: ConsumerSettings, stream: ConsumerStream, context: BrokerContext): Consumer {
+  const { scheduler, turns } = context;
+  const { log } = stream;
+  const out = leases();
+  const redeliveries = heap<Redelivery>(
+    (a, b) => a.due < b.due || (a.due === b.due && a.message.sequence < b.message.sequence),
+  );
+  const places: Place[] = [];
+  let settings = initial;
+  let wants = matcherOf(settings, stream.subjects);
+  let cursor = startSequence(settings.from, log, wants);
+  let turn = 0;
+  let delivered = 0;
+  let pumping = false;
+  let pausedUntil = 0;
+  let timer: Subscription | undefined;
+  let timerAt = Number.POSITIVE_INFINITY;
+
+  function pump(): void {
+    if (pumping) return;
+    pumping = true;
+    while (deliverNext());
+    pumping = false;
+    arm();
+  }
+
+  function deliverNext(): boolean {
+    const place = placeWithDemand();
+    if (place === undefined) return false;
+    const now = scheduler.now();
+    if (pausedUntil > now) return false;
+
+    const again = redeliveries.peek();
+    if (again !== undefined && again.due <= now) {
+      if (!turns.spend(pump)) return false;
+      redeliveries.pop();
+      if (log.at(again.message.sequence) !== again.message) return true;
+      if (again.attempts >= settings.maxDeliver) giveUp(again);
+      else deliver(place, again.message, again.attempts + 1, now);
+      return true;
+    }
+
+    if (out.size + redeliveries.size >= settings.maxAckPending) return false;
+    if (cursor > log.last || !turns.spend(pump)) return false;
+    const message = takeNext();
+    if (message === undefined) return false;
+    deliver(place, message, 1, now);
+    return true;
+  }
+
+  function placeWithDemand(): Place | undefined {
+    for (let i = 0; i < places.length; i += 1) {
+      turn = turn + 1 < places.length ? turn + 1 : 0;
+      const place = places[turn];
+      if (place !== undefined && place.unsettled < place.puller.prefetch) return place;
+    }
+    return undefined;
+  }
+
+  function takeNext(): StoredMessage | undefined {
+    if (cursor < log.first) cursor = log.first;
+    while (cursor <= log.last) {
+      const message = log.at(cursor);
+      cursor += 1;
+      if (message !== undefined && (wants === undefined || wants(message.address))) return message;
+    }
+    return undefined;
+  }
+
+  function deliver(place: Place, message: StoredMessage, attempt: number, now: number): void {
+    delivered += 1;
+    const delivery = new MemoryDelivery(message, context.received(message), place, attempt, delivered);
+    out.start(delivery, leaseOf(attempt), now);
+    place.unsettled += 1;
+    place.puller.ledger.received += 1;
+    place.puller.next(delivery);
+  }
+
+  function leaseOf(attempt: number): number {
+    const { backoff, ackWait } = settings;
+    return backoff.length === 0 ? ackWait : (backoff[Math.min(attempt, backoff.length) - 1] as number);
+  }
+
+  function giveUp({ message, attempts }: Redelivery): void {
+    const { stream: streamName, name } = settings;
+    const advisory = {
+      kind: 'maxDeliveries',
+      stream: streamName,
+      consumer: name,
+      sequence: message.sequence,
+      attempts,
+    } as const;
+    context.advise(advisory);
+    for (const { puller } of places) puller.status(advisory);
+  }
+
+  function redeliver(delivery: MemoryDelivery, due: number): void {
+    redeliveries.push({ message: delivery.carried as StoredMessage, due, attempts: delivery.attempt });
+  }
+
+  function expire(now: number): void {
+    for (let delivery = out.takeExpired(now); delivery !== undefined; delivery = out.takeExpired(now)) {
+      const place = delivery.owner as Place;
+      place.puller.ledger.expired += 1;
+      redeliver(delivery, now);
+      delivery.lose();
+      place.puller.status({ kind: 'leaseLost', ...identify(delivery) });
+      release(place);
+    }
+  }
+
+  function release(place: Place): void {
+    place.unsettled -= 1;
+    place.puller.settled();
+  }
+
+  function identify(delivery: MemoryDelivery): { stream: string; consumer: string; sequence: number } {
+    return { stream: settings.stream, consumer: settings.name, sequence: delivery.carried.sequence };
+  }
+
+  function settle(
+    place: Place,
+    delivery: MemoryDelivery,
+    settlement: 'ack' | 'nak' | 'term',
+    delay: number,
+    reason: string | undefined,
+  ): boolean {
+    if (delivery.lost) return settleLate(place, delivery, settlement);
+    const message = delivery.carried as StoredMessage;
+    const { ledger, draining } = place.puller;
+    delivery.settlement = settlement;
+    out.end(delivery);
+    if (settlement === 'ack') {
+      ledger.acked += 1;
+      stream.done(message);
+    } else if (settlement === 'nak') {
+      if (delay === 0 && draining.aborted) ledger.returned += 1;
+      else ledger.naked += 1;
+      redeliver(delivery, scheduler.now() + Math.max(0, delay));
+    } else {
+      ledger.termed += 1;
+      stream.done(message);
+      context.advise({ kind: 'terminated', ...identify(delivery), attempts: delivery.attempt, reason });
+    }
+    release(place);
+    pump();
+    return true;
+  }
+
+  /** The work was done, so a late ack still counts; a late nak or term may concern somebody else's run by now. */
+  function settleLate(place: Place, delivery: MemoryDelivery, settlement: 'ack' | 'nak' | 'term'): boolean {
+    const { ledger } = place.puller;
+    ledger.late += 1;
+    place.puller.status({ kind: 'lateSettle', ...identify(delivery), settlement });
+    if (settlement !== 'ack') return false;
+    delivery.settlement = 'ack';
+    ledger.expired -= 1;
+    ledger.acked += 1;
+    const message = delivery.carried as StoredMessage;
+    const waiting = redeliveries.remove((again) => again.message === message);
+    if (waiting !== undefined) {
+      stream.done(message);
+    } else {
+      for (const other of out) if (other.carried === message) settleForOther(other);
+    }
+    pump();
+    return true;
+  }
+
+  /** Another receiver's late ack settles the run that is still going on. */
+  function settleForOther(other: MemoryDelivery): void {
+    const place = other.owner as Place;
+    other.settlement = 'ack';
+    out.end(other);
+    place.puller.ledger.acked += 1;
+    stream.done(other.carried as StoredMessage);
+    release(place);
+  }
+
+  /** One timer for the next lease to end, redelivery to fall due or pause to be over; none while nobody listens. */
+  function arm(): void {
+    if (places.length === 0) return;
+    const now = scheduler.now();
+    const due = redeliveries.peek()?.due ?? Number.POSITIVE_INFINITY;
+    let at = out.nextDeadline;
+    if (pausedUntil > now) at = Math.min(at, pausedUntil);
+    else if (due > now) at = Math.min(at, due); // what is due already waits for demand, not for time
+    if (at >= timerAt) return;
+    timer?.unsubscribe();
+    timerAt = at;
+    timer = scheduler.schedule(onTimer, Math.min(MAX_TIMER, Math.max(0, at - now)));
+  }
+
+  function onTimer(): void {
+    timerAt = Number.POSITIVE_INFINITY;
+    if (places.length === 0) return;
+    expire(scheduler.now());
+    pump();
+  }
+
+  function disarm(): void {
+    timer?.unsubscribe();
+    timer = undefined;
+    timerAt = Number.POSITIVE_INFINITY;
+  }
+
+  function detach(place: Place): void {
+    const index = places.indexOf(place);
+    if (index >= 0) places.splice(index, 1);
+    if (places.length === 0) disarm();
+  }
+
+  function pendingFrom(sequence: number): number {
+    if (wants === undefined && log.last - log.first + 1 === log.count) {
+      return Math.max(0, log.last - Math.max(sequence, log.first) + 1);
+    }
+    let pending = 0;
+    for (const message of log.from(sequence)) if (wants === undefined || wants(message.address)) pending += 1;
+    return pending;
+  }
+
+  const pending = () => pendingFrom(cursor);
+
+  return {
+    get settings() {
+      return settings;
+    },
+
+    configure(changed) {
+      settings = changed;
+      wants = matcherOf(settings, stream.subjects);
+      turns.soon(pump);
+    },
+
+    attach(puller) {
+      const info: SubscriptionInfo = {
+        stream: settings.stream,
+        consumer: settings.name,
+        lease: leaseOf(1),
+        prefetch: puller.prefetch,
+        ...(settings.maxDeliver === Number.POSITIVE_INFINITY ? {} : { maxDeliver: settings.maxDeliver }),
+        draining: puller.draining,
+      };
+      const place: Place = {
+        puller,
+        info,
+        unsettled: 0,
+        settle: (delivery, settlement, delay, reason) => settle(place, delivery, settlement, delay, reason),
+        extend: (delivery) => out.start(delivery, delivery.lease, scheduler.now()),
+        position: (delivery) => new MemoryPosition(settings.stream, delivery, pending),
+        detach: () => detach(place),
+        abandon(reason) {
+          const mine = [...out].filter((delivery) => delivery.owner === place);
+          for (const delivery of mine) {
+            delivery.abort(reason);
+            if (delivery.settled) continue;
+            delivery.settlement = 'nak';
+            out.end(delivery);
+            puller.ledger.abandoned += 1;
+            redeliver(delivery, scheduler.now());
+            release(place);
+          }
+          return mine.length;
+        },
+      };
+      places.push(place);
+      turns.soon(() => {
+        expire(scheduler.now());
+        pump();
+      });
+      return place;
+    },
+
+    wake() {
+      if (places.length > 0 && !pumping) turns.soon(pump);
+    },
+
+    wants: (address) => wants === undefined || wants(address),
+
+    owes(message) {
+      if (wants !== undefined && !wants(message.address)) return false;
+      if (message.sequence >= cursor) return true;
+      if (redeliveries.items().some((again) => again.message === message)) return true;
+      for (const delivery of out) if (delivery.carried === message) return true;
+      return false;
+    },
+
+    pause(until) {
+      pausedUntil = until;
+      turns.soon(pump);
+    },
+
+    info: () => ({
+      config: settings,
+      pending: pendingFrom(cursor),
+      unsettled: out.size,
+      redelivering: redeliveries.size,
+      delivered,
+      ...(pausedUntil > scheduler.now() ? { pausedUntil } : {}),
+    }),
+
+    remove() {
+      const error = new ConsumerNotFoundError(settings.stream, settings.name);
+      disarm();
+      for (const { puller } of places.splice(0)) puller.error(error);
+    },
+  };
+}
+
+function matcherOf(
+  { filter }: ConsumerSettings,
+  subjects: readonly string[],
+): ((address: string) => boolean) | undefined {
+  if (takesAll(filter, subjects)) return undefined;
+  const matchers = filter.map((pattern) => addressMatcher(pattern));
+  const [only] = matchers;
+  return matchers.length === 1 ? only : (address) => matchers.some((matches) => matches(address));
+}
+
+function startSequence(
+  from: StartPosition,
+  log: MessageLog,
+  wants: ((address: string) => boolean) | undefined,
+): number {
+  if (from === 'all') return log.first;
+  if (from === 'new') return log.last + 1;
+  if (from === 'last') {
+    let last = log.last + 1;
+    for (const message of log.from(log.first))
+      if (wants === undefined || wants(message.address)) last = message.sequence;
+    return last;
+  }
+  if ('sequence' in from) return from.sequence;
+  const time = new Date(from.time).getTime();
+  for (const message of log.from(log.first)) if (message.time >= time) return message.sequence;
+  return log.last + 1;
+}

@@ -1,0 +1,102 @@
+import type { MessageHeaders } from '../../core/delivery.ts';
+import type { Event } from '../../core/event.ts';
+import { addressMatcher } from '../../core/names.ts';
+
+/** A message that is handed to whoever listens, and kept by nobody. `event` is absent in the end mark of a reply stream. */
+export interface CoreMessage {
+  readonly address: string;
+  readonly event: Event | undefined;
+  readonly headers: MessageHeaders;
+  /** Where an answer is to go. */
+  readonly reply: string | undefined;
+}
+
+/** Hands messages to listeners by address: to each plain one, and to one member of each queue group. */
+export interface Router {
+  listen(pattern: string, queue: string | undefined, receive: (message: CoreMessage) => void): () => void;
+  /** Returns how many listeners got it. */
+  route(message: CoreMessage): number;
+  /** Whether anybody listens at this very address. */
+  heard(address: string): boolean;
+  /** Calls back once, when the last listener of an address has left. */
+  onceDeserted(address: string, callback: () => void): void;
+}
+
+interface Listener {
+  readonly pattern: string;
+  readonly queue: string | undefined;
+  readonly matches: (address: string) => boolean;
+  readonly receive: (message: CoreMessage) => void;
+}
+
+export function router(): Router {
+  /** Listeners of one address by that address; replaced rather than changed, so that a listener may leave while it is served. */
+  const literal = new Map<string, readonly Listener[]>();
+  let wild: readonly Listener[] = [];
+  const deserted = new Map<string, (() => void)[]>();
+  let turn = 0;
+
+  function add(listener: Listener): void {
+    const { pattern } = listener;
+    if (isWild(pattern)) wild = [...wild, listener];
+    else literal.set(pattern, [...(literal.get(pattern) ?? []), listener]);
+  }
+
+  function remove(listener: Listener): void {
+    const { pattern } = listener;
+    if (isWild(pattern)) {
+      wild = wild.filter((other) => other !== listener);
+      return;
+    }
+    const left = (literal.get(pattern) ?? []).filter((other) => other !== listener);
+    if (left.length > 0) {
+      literal.set(pattern, left);
+      return;
+    }
+    literal.delete(pattern);
+    const callbacks = deserted.get(pattern) ?? [];
+    deserted.delete(pattern);
+    for (const callback of callbacks) callback();
+  }
+
+  function route(message: CoreMessage): number {
+    const here = literal.get(message.address);
+    if (wild.length === 0 && here?.length === 1) {
+      here[0]?.receive(message);
+      return 1;
+    }
+    const groups = new Map<string, Listener[]>();
+    const chosen: Listener[] = [];
+    for (const listener of [...(here ?? []), ...wild]) {
+      if (!listener.matches(message.address)) continue;
+      if (listener.queue === undefined) chosen.push(listener);
+      else groups.set(listener.queue, [...(groups.get(listener.queue) ?? []), listener]);
+    }
+    turn += 1;
+    for (const members of groups.values()) chosen.push(members[turn % members.length] as Listener);
+    for (const listener of chosen) listener.receive(message);
+    return chosen.length;
+  }
+
+  return {
+    listen(pattern, queue, receive) {
+      const listener = { pattern, queue, receive, matches: addressMatcher(pattern) };
+      add(listener);
+      let listening = true;
+      return () => {
+        if (listening) remove(listener);
+        listening = false;
+      };
+    },
+    route,
+    heard: (address) => literal.has(address),
+    onceDeserted(address, callback) {
+      if (literal.has(address)) deserted.set(address, [...(deserted.get(address) ?? []), callback]);
+      else callback();
+    },
+  };
+}
+
+function isWild(pattern: string): boolean {
+  return pattern.includes('*') || pattern.endsWith('>');
+}

@@ -1,0 +1,330 @@
+import type { MessageHeaders } from '../../core/delivery.ts';
+import { InvalidEventError, LimitReachedError, PublishError, WrongSequenceError } from '../../core/errors.ts';
+import type { Event } from '../../core/event.ts';
+import { addressMatcher } from '../../core/names.ts';
+import type { Expectation } from '../../core/transport.ts';
+import type { StreamSettings } from './config.ts';
+import type { BrokerContext, Consumer, ConsumerStream } from './consumer.ts';
+import { duplicateWindow } from './duplicate-window.ts';
+import { messageLog, type StoredMessage } from './message-log.ts';
+
+/** A message on its way into a stream. */
+export interface Incoming {
+  readonly address: string;
+  readonly event: Event;
+  readonly headers: MessageHeaders;
+  readonly messageId: string | undefined;
+  readonly expect: Expectation | undefined;
+}
+
+/** The state of a stream for those who look. */
+export interface StreamInfo {
+  readonly config: StreamSettings;
+  readonly messages: number;
+  /** Counted only where the stream has a limit on bytes or on the size of a message. */
+  readonly bytes: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** How many different addresses its messages have. */
+  readonly subjects: number;
+  readonly consumers: readonly string[];
+}
+
+/** Which messages {@link Stream.purge} removes: those that meet every condition named. */
+export interface PurgeOptions {
+  /** Only messages whose address matches. */
+  readonly filter?: string;
+  /** Only messages before this sequence. */
+  readonly before?: number;
+  /** Keeps this many of the newest among those that would go. */
+  readonly keep?: number;
+}
+
+/** Keeps messages in order, within its limits, for its consumers. */
+export interface Stream extends ConsumerStream {
+  readonly settings: StreamSettings;
+  readonly consumers: Map<string, Consumer>;
+  binds(address: string): boolean;
+  store(incoming: Incoming): { readonly sequence: number; readonly duplicate: boolean };
+  configure(settings: StreamSettings): void;
+  addConsumer(name: string, consumer: Consumer): void;
+  removeConsumer(name: string): boolean;
+  remove(sequence: number): boolean;
+  purge(options: PurgeOptions): number;
+  info(): StreamInfo;
+}
+
+interface SubjectState {
+  count: number;
+  last: number;
+  /** The sequences on this address, oldest first, where the stream limits them; removed ones may still be among them. */
+  readonly sequences: number[];
+}
+
+/** How many removed sequences an address may remember beyond twice its live ones. */
+const SLACK = 64;
+
+export function stream(initial: StreamSettings, context: BrokerContext): Stream {
+  const { scheduler } = context;
+  const log = messageLog();
+  const consumers = new Map<string, Consumer>();
+  const subjects = new Map<string, SubjectState>();
+  let settings = initial;
+  let matchers = settings.subjects.map((pattern) => addressMatcher(pattern));
+  let remembered = duplicateWindow(settings.duplicateWindow, settings.duplicateLimit);
+  let bytes = 0;
+
+  function store(incoming: Incoming): { sequence: number; duplicate: boolean } {
+    const { address, event, headers, messageId, expect } = incoming;
+    const now = scheduler.now();
+    dropAged(now);
+    if (messageId !== undefined) {
+      const sequence = remembered.find(messageId, now);
+      if (sequence !== undefined) return { sequence, duplicate: true };
+    }
+    if (expect !== undefined) check(expect, address);
+    const size = countsBytes(settings) ? sizeOf(incoming) : 0;
+    if (size > settings.maxMessageSize)
+      refuse(address, `maxMessageSize ${settings.maxMessageSize}, this one has ${size}`);
+    if (settings.discard === 'new') checkRoom(address, size);
+
+    const sequence = log.last + 1;
+    const wanted = settings.retention === 'interest' ? countWanting(address) : 0;
+    log.append({ event, address, headers, messageId, sequence, time: now, bytes: size, wanted });
+    bytes += size;
+    countSubject(address, sequence);
+    if (messageId !== undefined) remembered.add(messageId, sequence, now);
+    if (settings.retention === 'interest' && wanted === 0) removeMessage(sequence);
+    dropOverLimits(address);
+    for (const consumer of consumers.values()) consumer.wake();
+    return { sequence, duplicate: false };
+  }
+
+  function check(expect: Expectation, address: string): void {
+    const { lastSequence, lastAddressSequence, lastMessageId } = expect;
+    if (expect.stream !== undefined && expect.stream !== settings.name) {
+      throw new WrongSequenceError(address, 'stream', expect.stream, settings.name);
+    }
+    if (lastSequence !== undefined && lastSequence !== log.last) {
+      throw new WrongSequenceError(address, 'last sequence', lastSequence, log.last);
+    }
+    const lastHere = subjects.get(address)?.last ?? 0;
+    if (lastAddressSequence !== undefined && lastAddressSequence !== lastHere) {
+      throw new WrongSequenceError(address, 'last sequence on the address', lastAddressSequence, lastHere);
+    }
+    const lastId = log.at(log.last)?.messageId ?? '';
+    if (lastMessageId !== undefined && lastMessageId !== lastId) {
+      throw new WrongSequenceError(address, 'last message id', lastMessageId, lastId);
+    }
+  }
+
+  function checkRoom(address: string, size: number): void {
+    if (log.count >= settings.maxMessages) refuse(address, `maxMessages ${settings.maxMessages}`);
+    if (bytes + size > settings.maxBytes) refuse(address, `maxBytes ${settings.maxBytes}`);
+    const here = subjects.get(address)?.count ?? 0;
+    if (settings.discardNewPerSubject && here >= settings.maxMessagesPerSubject) {
+      refuse(address, `maxMessagesPerSubject ${settings.maxMessagesPerSubject}`);
+    }
+  }
+
+  function refuse(address: string, limit: string): never {
+    throw new LimitReachedError(address, settings.name, limit);
+  }
+
+  function countWanting(address: string): number {
+    let wanted = 0;
+    for (const consumer of consumers.values()) if (consumer.wants(address)) wanted += 1;
+    return wanted;
+  }
+
+  function countSubject(address: string, sequence: number): void {
+    let state = subjects.get(address);
+    if (state === undefined) {
+      state = { count: 0, last: 0, sequences: [] };
+      subjects.set(address, state);
+    }
+    state.count += 1;
+    state.last = sequence;
+    if (limitsSubjects()) state.sequences.push(sequence);
+  }
+
+  function limitsSubjects(): boolean {
+    return settings.maxMessagesPerSubject !== Number.POSITIVE_INFINITY;
+  }
+
+  function removeMessage(sequence: number): StoredMessage | undefined {
+    const message = log.remove(sequence);
+    if (message === undefined) return undefined;
+    bytes -= message.bytes;
+    const state = subjects.get(message.address);
+    if (state !== undefined) {
+      state.count -= 1;
+      if (state.count === 0) subjects.delete(message.address);
+      else if (state.sequences.length > 2 * state.count + SLACK) forgetRemoved(state);
+    }
+    return message;
+  }
+
+  function forgetRemoved({ sequences }: SubjectState): void {
+    const live = sequences.filter((sequence) => log.at(sequence) !== undefined);
+    sequences.splice(0, sequences.length, ...live);
+  }
+
+  function dropAged(now: number): void {
+    if (settings.maxAge === Number.POSITIVE_INFINITY) return;
+    for (let oldest = log.at(log.first); oldest !== undefined; oldest = log.at(log.first)) {
+      if (now - oldest.time < settings.maxAge) return;
+      removeMessage(oldest.sequence);
+    }
+  }
+
+  function dropOverLimits(address: string): void {
+    if (limitsSubjects()) dropOverSubjectLimit(address);
+    while (log.count > settings.maxMessages || bytes > settings.maxBytes) removeMessage(log.first);
+  }
+
+  function dropOverSubjectLimit(address: string): void {
+    const state = subjects.get(address);
+    if (state === undefined) return;
+    const { sequences } = state;
+    let stale = 0;
+    while (state.count > settings.maxMessagesPerSubject) {
+      removeMessage(sequences[stale] as number);
+      stale += 1;
+    }
+    sequences.splice(0, stale);
+  }
+
+  function collectSequences(): void {
+    for (const state of subjects.values()) state.sequences.length = 0;
+    if (!limitsSubjects()) return;
+    for (const { address, sequence } of log.from(log.first)) subjects.get(address)?.sequences.push(sequence);
+    for (const address of [...subjects.keys()]) dropOverSubjectLimit(address);
+  }
+
+  return {
+    log: {
+      at: log.at,
+      append: log.append,
+      remove: log.remove,
+      from: log.from,
+      // Whoever reads the log must not see what is too old, though nobody has published since.
+      get count() {
+        dropAged(scheduler.now());
+        return log.count;
+      },
+      get first() {
+        dropAged(scheduler.now());
+        return log.first;
+      },
+      get last() {
+        return log.last;
+      },
+    },
+    consumers,
+
+    get subjects() {
+      return settings.subjects;
+    },
+    get settings() {
+      return settings;
+    },
+
+    binds: (address) => matchers.some((matches) => matches(address)),
+    store,
+
+    done(message) {
+      if (settings.retention === 'limits') return;
+      message.wanted -= 1;
+      if (settings.retention === 'workqueue' || message.wanted <= 0) removeMessage(message.sequence);
+    },
+
+    configure(changed) {
+      const { duplicateWindow: window, duplicateLimit: limit } = settings;
+      const counted = countsBytes(settings);
+      settings = changed;
+      matchers = settings.subjects.map((pattern) => addressMatcher(pattern));
+      if (window !== settings.duplicateWindow || limit !== settings.duplicateLimit) {
+        remembered = duplicateWindow(settings.duplicateWindow, settings.duplicateLimit);
+        for (const { messageId, sequence, time } of log.from(log.first)) {
+          if (messageId !== undefined) remembered.add(messageId, sequence, time);
+        }
+      }
+      if (!counted && countsBytes(settings)) bytes = measureAll();
+      collectSequences();
+      while (log.count > settings.maxMessages || bytes > settings.maxBytes) removeMessage(log.first);
+      for (const consumer of consumers.values()) consumer.configure(consumer.settings);
+    },
+
+    addConsumer(name, consumer) {
+      consumers.set(name, consumer);
+      if (settings.retention !== 'interest') return;
+      for (const message of log.from(log.first)) if (consumer.owes(message)) message.wanted += 1;
+    },
+
+    removeConsumer(name) {
+      const consumer = consumers.get(name);
+      if (consumer === undefined) return false;
+      consumers.delete(name);
+      if (settings.retention === 'interest') {
+        for (const message of log.from(log.first)) {
+          if (!consumer.owes(message)) continue;
+          message.wanted -= 1;
+          if (message.wanted <= 0) removeMessage(message.sequence);
+        }
+      }
+      consumer.remove();
+      return true;
+    },
+
+    remove: (sequence) => removeMessage(sequence) !== undefined,
+
+    purge({ filter, before = Number.POSITIVE_INFINITY, keep = 0 }) {
+      const matches = filter === undefined ? () => true : addressMatcher(filter);
+      const doomed = [...log.from(log.first)].filter(({ address, sequence }) => sequence < before && matches(address));
+      const purged = keep > 0 ? doomed.slice(0, -keep) : doomed;
+      for (const { sequence } of purged) removeMessage(sequence);
+      return purged.length;
+    },
+
+    info() {
+      dropAged(scheduler.now());
+      return {
+        config: settings,
+        messages: log.count,
+        bytes,
+        firstSequence: log.first,
+        lastSequence: log.last,
+        subjects: subjects.size,
+        consumers: [...consumers.keys()],
+      };
+    },
+  };
+
+  function measureAll(): number {
+    let total = 0;
+    const measured = [...log.from(log.first)];
+    for (const message of measured) {
+      const size = sizeOf(message);
+      (message as { bytes: number }).bytes = size;
+      total += size;
+    }
+    return total;
+  }
+}
+
+function countsBytes({ maxBytes, maxMessageSize }: StreamSettings): boolean {
+  return maxBytes !== Number.POSITIVE_INFINITY || maxMessageSize !== Number.POSITIVE_INFINITY;
+}
+
+function sizeOf({ address, event, headers }: Pick<Incoming, 'address' | 'event' | 'headers'>): number {
+  const { data, ...attributes } = event;
+  const binary = data instanceof Uint8Array;
+  try {
+    const text = JSON.stringify([address, headers, binary ? attributes : event]);
+    return Buffer.byteLength(text) + (binary ? Math.ceil(data.length / 3) * 4 : 0);
+  } catch (cause) {
+    const invalid = new InvalidEventError('data', 'must be something that JSON can hold', { cause });
+    throw new PublishError('refused', address, invalid.message, { cause: invalid, code: 'INVALID_EVENT' });
+  }
+}
