@@ -198,11 +198,7 @@ export class DeadLetterRefusedError extends MillraceError {
   readonly address: string;
 
   constructor(address: string, options?: ErrorOptions) {
-    super(
-      'DEAD_LETTER_REFUSED',
-      `The dead letter could not be stored at '${address}'; the delivery goes back`,
-      options,
-    );
+    super('DEAD_LETTER_REFUSED', `The dead letter could not be stored at '${address}'`, options);
     this.address = address;
   }
 }

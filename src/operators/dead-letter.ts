@@ -2,16 +2,18 @@ import {
   asyncScheduler,
   defer,
   last,
+  map,
   Observable,
   type OperatorFunction,
   type SchedulerLike,
   type Subscription,
+  tap,
   timeout as timeoutAfter,
 } from 'rxjs';
 import { type Backoff, exponential } from '../core/backoff.ts';
 import { describeDeadLetter } from '../core/dead-letter-headers.ts';
 import type { Delivery } from '../core/delivery.ts';
-import { DeadLetterRefusedError, TransportClosedError } from '../core/errors.ts';
+import { DeadLetterRefusedError, TransportClosedError, UnboundAddressError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
 import type { Failed, Outcome } from '../core/outcome.ts';
 import type { Publisher, Receipt } from '../core/transport.ts';
@@ -29,11 +31,18 @@ export interface DeadLetterOptions<T = unknown> {
   readonly backoff?: Backoff;
   /** Time, in ms, that one attempt to store may take. @defaultValue `5_000` */
   readonly timeout?: number;
+  /**
+   * Told of each refusal that is tried again in this process, since no outcome tells of it until the event is stored or
+   * goes back. @defaultValue a warning of the process, at the first refusal of each subscription
+   */
+  readonly onRefused?: Refused<T>;
   /** How long a delivery goes back for, in ms, when its dead letter could not be stored. @defaultValue `30_000` */
   readonly returnDelay?: number;
   /** Clock. @defaultValue `asyncScheduler` */
   readonly scheduler?: SchedulerLike;
 }
+
+type Refused<T> = (error: DeadLetterRefusedError, delivery: Delivery<T>) => void;
 
 const shortBackoff = /* @__PURE__ */ exponential({ initial: 200, max: 5_000, maxAttempts: 3 });
 const endlessBackoff = /* @__PURE__ */ exponential({ initial: 200, max: 5_000 });
@@ -55,27 +64,33 @@ export function deadLetter<T, R>(
   publisher: Publisher,
   options: DeadLetterOptions<T> = {},
 ): OperatorFunction<Outcome<T, R>, Outcome<T, R>> {
-  const { to = dlqAddress, timeout = 5_000, returnDelay = 30_000, scheduler = asyncScheduler } = options;
+  const { to = dlqAddress, backoff = shortBackoff, timeout = 5_000, returnDelay = 30_000 } = options;
+  const { onRefused, scheduler = asyncScheduler } = options;
   if (typeof publisher?.publish !== 'function') throw new TypeError("deadLetter needs a publisher with 'publish'");
   if (!(timeout > 0)) throw new RangeError(`'timeout' must be above 0 ms, not ${timeout}`);
   if (!(returnDelay > 0)) throw new RangeError(`'returnDelay' must be above 0 ms, not ${returnDelay}`);
 
-  function store({ delivery, error }: Failed<T>, address: string): Observable<Receipt> {
+  function store({ delivery, error }: Failed<T>, address: string, refused: Refused<T>): Observable<Receipt> {
     const headers = describeDeadLetter(delivery, error, scheduler.now());
     const messageId = deadLetterId(delivery);
     const isLast = delivery.attempt >= (delivery.subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
-    const backoff = options.backoff ?? (isLast ? endlessBackoff : shortBackoff);
     const shouldRetry = (refusal: unknown) => !(refusal instanceof TransportClosedError);
     return defer(() => publisher.publish(delivery.event, { address, headers, messageId, stored: true })).pipe(
       timeoutAfter({ each: timeout, scheduler }),
       last(),
-      retryBackoff(backoff, { shouldRetry, scheduler }),
+      map((receipt) => {
+        if (!receipt.stored) throw new UnboundAddressError(address);
+        return receipt;
+      }),
+      tap({ error: (cause) => refused(new DeadLetterRefusedError(address, { cause }), delivery) }),
+      retryBackoff(isLast ? endlessBackoff : backoff, { shouldRetry, scheduler }),
     );
   }
 
   return (source) =>
     new Observable((subscriber) => {
       const storing = new Map<Delivery<T>, Subscription>();
+      const tell = onRefused ?? warnOnce();
       let ending: (() => void) | undefined;
 
       function begin(failed: Failed<T>): void {
@@ -92,7 +107,7 @@ export function deadLetter<T, R>(
         };
         try {
           address = typeof to === 'function' ? to(delivery) : to;
-          const storage = store(failed, address);
+          const storage = store(failed, address, tell);
           const work = storage.subscribe({
             next: (receipt) => done(delivery, { kind: 'deadLettered', delivery, error, receipt }),
             error: refused,
@@ -126,6 +141,15 @@ export function deadLetter<T, R>(
         }
       };
     });
+}
+
+/** Warns of the first refusal only: the ones that follow it mostly say the same. */
+function warnOnce(): Refused<unknown> {
+  let warned = false;
+  return (error) => {
+    if (!warned) process.emitWarning(error);
+    warned = true;
+  };
 }
 
 function dlqAddress({ address }: Delivery): string {

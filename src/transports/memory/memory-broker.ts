@@ -1,10 +1,10 @@
 import { asyncScheduler, type Observable, type SchedulerLike, Subject } from 'rxjs';
 import type { MessageHeaders } from '../../core/delivery.ts';
-import { StreamConflictError, StreamNotFoundError } from '../../core/errors.ts';
+import { LimitReachedError, StreamConflictError, StreamNotFoundError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { overlaps } from '../../core/names.ts';
 import type { Expectation, Receipt } from '../../core/transport.ts';
-import { type ConsumerConfig, consumerSettings, type StreamConfig, streamSettings } from './config.ts';
+import { type ConsumerConfig, consumerSettings, type StreamConfig, streamSettings, wholeNumber } from './config.ts';
 import { type Advisory, type BrokerContext, type Consumer, consumer } from './consumer.ts';
 import { checkConsumer } from './provisioning-rules.ts';
 import { type Router, router } from './router.ts';
@@ -20,6 +20,11 @@ export interface MemoryBrokerOptions {
    * share one object, which is faster, and which nobody may change. @defaultValue `false`
    */
   readonly isolate?: boolean;
+  /**
+   * How many messages all streams together may hold, whatever their own limits; a publish beyond it is refused with
+   * `LimitReachedError`. @defaultValue `5_000_000`
+   */
+  readonly maxMessages?: number;
 }
 
 /** A message to publish. */
@@ -71,7 +76,8 @@ export interface MemoryBroker {
  * ```
  */
 export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
-  const { scheduler = asyncScheduler, isolate = false } = options;
+  const { scheduler = asyncScheduler, isolate = false, maxMessages = 5_000_000 } = options;
+  wholeNumber('maxMessages', maxMessages);
   const streams = new Map<string, Stream>();
   const advisories = new Subject<Advisory>();
   const listeners = router();
@@ -87,6 +93,12 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
   function streamFor(address: string): Stream | undefined {
     for (const candidate of streams.values()) if (candidate.binds(address)) return candidate;
     return undefined;
+  }
+
+  function countAll(): number {
+    let count = 0;
+    for (const { log } of streams.values()) count += log.count;
+    return count;
   }
 
   function find(name: string): Stream {
@@ -107,6 +119,9 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
       const { address } = message;
       const event = isolate ? copy(message.event) : message.event;
       const target = streamFor(address);
+      if (target !== undefined && countAll() >= maxMessages) {
+        throw new LimitReachedError(address, target.settings.name, `the broker's maxMessages ${maxMessages}`);
+      }
       const stored = target?.store({ ...message, event });
       const duplicate = stored?.duplicate ?? false;
       const heard = listeners.route({ address, event, headers: message.headers, reply: undefined });

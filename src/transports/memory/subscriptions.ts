@@ -58,6 +58,9 @@ export function subscription(
   options: MemorySubscribeOptions,
 ): Observable<Delivery> {
   check(options);
+  if (options.scheduler !== undefined && options.scheduler !== broker.scheduler) {
+    throw new TypeError("'scheduler' is not the broker's: a memory broker and its subscriptions share one clock");
+  }
   return new Observable<Delivery>((subscriber) => {
     if (state.draining.aborted) throw new TransportClosedError(state.name);
     const attachment = attach(broker, options, {
