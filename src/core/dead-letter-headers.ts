@@ -22,7 +22,7 @@ export function describeDeadLetter(delivery: Delivery, error: unknown, now: numb
   const { position, subscription } = delivery;
   const reason: [string, string | number | undefined][] = [
     [deadLetterHeaders.errorName, error instanceof Error ? error.name : typeof error],
-    [deadLetterHeaders.errorMessage, error instanceof Error ? error.message : String(error)],
+    [deadLetterHeaders.errorMessage, reasonOf(error)],
     [deadLetterHeaders.address, delivery.address],
     [deadLetterHeaders.stream, position?.stream],
     [deadLetterHeaders.sequence, position?.sequence],
@@ -38,7 +38,17 @@ export function describeDeadLetter(delivery: Delivery, error: unknown, now: numb
 
 /** How often an event was sent back from a dead-letter stream, by the headers of its message. */
 export function redriveCount(headers: MessageHeaders): number {
-  return Number(headers[deadLetterHeaders.redriven] ?? 0);
+  const count = Number(headers[deadLetterHeaders.redriven] ?? 0);
+  return count >= 0 ? count : 0; // whatever else stands there, nobody here wrote it
+}
+
+/** What went wrong, as text, whatever was thrown: some objects cannot be turned into one. */
+export function reasonOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return Object.prototype.toString.call(error);
+  }
 }
 
 /** A header holds one line of limited length. */

@@ -78,3 +78,10 @@ export class DecoratedDelivery<T = unknown> implements Delivery<T> {
     this.inner.abort(reason);
   }
 }
+
+/** What a delivery is under all its decorations: as the broker has it. */
+export function originalOf(delivery: Delivery): Delivery {
+  let original = delivery;
+  while (original instanceof DecoratedDelivery) original = original.inner;
+  return original;
+}

@@ -15,10 +15,20 @@ export function whenDone<R>(
     done(result);
     return undefined;
   }
-  if (isPromiseLike(result)) {
+  try {
+    if (!isPromiseLike(result)) return lastOf(result, done, fail);
     result.then(done, fail);
-    return undefined;
+  } catch (error) {
+    fail(error); // it is no promise, and no Observable, though it looks like one
   }
+  return undefined;
+}
+
+function lastOf<R>(
+  result: ObservableInput<R>,
+  done: (value: R | undefined) => void,
+  fail: (error: unknown) => void,
+): Unsubscribable {
   let last: R | undefined;
   const source = isObservable(result) ? result : from(result);
   return source.subscribe({

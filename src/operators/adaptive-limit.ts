@@ -24,8 +24,9 @@ export interface AdaptiveTally {
 /** Returns the step from one limit to the next, between 1 and `max`: multiplicative increase, multiplicative decrease. */
 export function adaptiveStep(
   max: number,
-  { increase = 0.1, decrease = 0.15 }: AdaptiveOptions = {},
+  options: AdaptiveOptions = {},
 ): (limit: number, tally: AdaptiveTally) => number {
+  const { increase, decrease } = withDefaults(options);
   return (limit, { succeeded, failed }) => {
     if (failed > 0) return Math.max(1, limit - Math.max(1, Math.floor(limit * decrease)));
     if (succeeded > 0) return Math.min(max, limit + Math.max(1, Math.floor(limit * increase)));
@@ -41,6 +42,17 @@ export interface AdaptiveLimit {
   stop(): void;
 }
 
+/** Throws where the options contradict each other, or the concurrency that bounds them. */
+export function checkAdaptive(max: number, options: AdaptiveOptions): void {
+  const { initial, interval, increase, decrease } = withDefaults(options);
+  if (!(initial >= 1)) throw new RangeError(`'adaptive.initial' must be at least 1, not ${initial}`);
+  if (initial > max) throw new TypeError(`'adaptive.initial' (${initial}) must not exceed 'concurrency' (${max})`);
+  if (!(interval > 0)) throw new RangeError(`'adaptive.interval' must be above 0 ms, not ${interval}`);
+  if (!(increase > 0)) throw new RangeError(`'adaptive.increase' must be above 0, not ${increase}`);
+  if (!(decrease > 0 && decrease < 1))
+    throw new RangeError(`'adaptive.decrease' must be between 0 and 1, not ${decrease}`);
+}
+
 /** Makes a limit that moves while work is done, and rests, without a timer, while none is. */
 export function adaptiveLimit(
   max: number,
@@ -48,13 +60,7 @@ export function adaptiveLimit(
   scheduler: SchedulerLike,
   grown: () => void,
 ): AdaptiveLimit {
-  const { initial = 1, interval = 100, increase = 0.1, decrease = 0.15 } = options;
-  if (!(initial >= 1 && initial <= max))
-    throw new RangeError(`'adaptive.initial' must be from 1 to ${max}, not ${initial}`);
-  if (!(interval > 0)) throw new RangeError(`'adaptive.interval' must be above 0 ms, not ${interval}`);
-  if (!(increase > 0)) throw new RangeError(`'adaptive.increase' must be above 0, not ${increase}`);
-  if (!(decrease > 0 && decrease < 1))
-    throw new RangeError(`'adaptive.decrease' must be between 0 and 1, not ${decrease}`);
+  const { initial, interval } = withDefaults(options);
   const step = adaptiveStep(max, options);
   let current = initial;
   let succeeded = 0;
@@ -90,4 +96,9 @@ export function adaptiveLimit(
       timer?.unsubscribe();
     },
   };
+}
+
+function withDefaults(options: AdaptiveOptions): Required<AdaptiveOptions> {
+  const { initial = 1, interval = 100, increase = 0.1, decrease = 0.15 } = options;
+  return { initial, interval, increase, decrease };
 }

@@ -6,12 +6,13 @@ import {
   Observable,
   type OperatorFunction,
   type SchedulerLike,
-  type Subscription,
+  Subscription,
   tap,
   timeout as timeoutAfter,
 } from 'rxjs';
 import { type Backoff, exponential } from '../core/backoff.ts';
 import { describeDeadLetter } from '../core/dead-letter-headers.ts';
+import { originalOf } from '../core/decorated-delivery.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { DeadLetterRefusedError, TransportClosedError, UnboundAddressError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
@@ -72,10 +73,11 @@ export function deadLetter<T, R>(
 
   function store({ delivery, error }: Failed<T>, address: string, refused: Refused<T>): Observable<Receipt> {
     const headers = describeDeadLetter(delivery, error, scheduler.now());
+    const { event } = originalOf(delivery); // and not what a schema made of it
     const messageId = deadLetterId(delivery);
     const isLast = delivery.attempt >= (delivery.subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
     const shouldRetry = (refusal: unknown) => !(refusal instanceof TransportClosedError);
-    return defer(() => publisher.publish(delivery.event, { address, headers, messageId, stored: true })).pipe(
+    return defer(() => publisher.publish(event, { address, headers, messageId, stored: true })).pipe(
       timeoutAfter({ each: timeout, scheduler }),
       last(),
       map((receipt) => {
@@ -135,10 +137,12 @@ export function deadLetter<T, R>(
       });
 
       return () => {
+        const rest = new Subscription(); // so that one that throws keeps none of the others
         for (const [delivery, work] of storing) {
-          work.unsubscribe();
-          delivery.nak(0);
+          rest.add(work);
+          rest.add(() => delivery.nak(0));
         }
+        rest.unsubscribe();
       };
     });
 }

@@ -21,9 +21,9 @@ import type { Delivery } from '../core/delivery.ts';
 import { AlreadyRunningError, StoreFailedError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
 import { memoryDedupeStore } from '../core/memory-dedupe-store.ts';
-import { type Arrival, isOutcome } from '../core/outcome.ts';
+import type { Arrival } from '../core/outcome.ts';
 import { isInput, whenDone } from '../core/when-done.ts';
-import { mapArrivals } from './map-arrivals.ts';
+import { handBack, mapArrivals } from './map-arrivals.ts';
 
 /** Options for {@link dedupe} on deliveries. */
 export interface DedupeOptions<T = unknown> {
@@ -84,6 +84,7 @@ export function dedupe<T>(
 }
 
 function dedupeValues<T>({ key, window, max, scheduler }: DedupeByOptions<T>): MonoTypeOperatorFunction<T> {
+  if (window !== undefined && !(window > 0)) throw new RangeError(`'window' must be above 0 ms, not ${window}`);
   const storeOptions = {
     ...(window === undefined ? {} : { ttl: window }),
     ...(max === undefined ? {} : { max }),
@@ -109,8 +110,15 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
 
   function decide(delivery: Delivery<T>, id: string, result: ClaimResult): Arrival<T> {
     if (result === 'duplicate') return { kind: 'skipped', delivery, reason: 'duplicate' };
-    if (result === 'busy') return { kind: 'retry', delivery, error: new AlreadyRunningError(id), delay: busyDelay };
+    if (result === 'busy') return wait(delivery, new AlreadyRunningError(id));
     return new ClaimedDelivery(delivery, result, id);
+  }
+
+  /** On its last attempt it fails instead: nothing would come again, and the run that has the claim may have lost its lease. */
+  function wait(delivery: Delivery<T>, error: AlreadyRunningError): Arrival<T> {
+    const { attempt, position, subscription } = delivery;
+    const isLast = position !== undefined && attempt >= (subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
+    return isLast ? { kind: 'failed', delivery, error } : { kind: 'retry', delivery, error, delay: busyDelay };
   }
 
   function refuse(delivery: Delivery<T>, id: string, cause: unknown): Arrival<T> {
@@ -141,17 +149,22 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
     });
   }
 
-  /** Gives back a claim that came too late for anybody to use it. */
   function discard(arrival: Arrival<T>): void {
-    if (!isOutcome(arrival) && arrival instanceof ClaimedDelivery) arrival.nak(0);
+    if (arrival instanceof ClaimedDelivery) arrival.discard();
+    else handBack(arrival);
   }
 
   return mapArrivals<T, T>(
     {
       map(delivery) {
-        let id = '';
+        let id: string;
         try {
           id = key(delivery);
+          if (typeof id !== 'string') throw new TypeError(`'key' of dedupe must return a text, not ${String(id)}`);
+        } catch (error) {
+          return { kind: 'failed', delivery, error };
+        }
+        try {
           const answer = store.claim(id);
           return isInput<ClaimResult>(answer) ? claimInTime(delivery, id, answer) : decide(delivery, id, answer);
         } catch (error) {
@@ -222,9 +235,17 @@ class ClaimedDelivery<T> extends DecoratedDelivery<T> {
     });
   }
 
-  /** The claim first, so that whoever gets the event next finds it as it is; then the settlement, whatever the store says. */
+  /** Hands it back when nobody wants it any more, and the claim even if it came after its delivery was handed back. */
+  discard(): void {
+    if (!this.#settled) this.#end('release', () => this.inner.settled || this.inner.nak(0));
+  }
+
   #settle(operation: 'commit' | 'release', settle: () => boolean): boolean {
-    if (this.settled) return false;
+    return !this.settled && this.#end(operation, settle);
+  }
+
+  /** The claim first, so that whoever gets the event next finds it as it is; then the settlement, whatever the store says. */
+  #end(operation: 'commit' | 'release', settle: () => boolean): boolean {
     const answer = this.#tell(operation);
     if (!isInput(answer)) {
       this.#settled = settle();

@@ -6,15 +6,26 @@ import {
   type OperatorFunction,
   type SchedulerLike,
   type Subscriber,
+  Subscription,
   type Unsubscribable,
 } from 'rxjs';
+import type { DecoratedDelivery } from '../core/decorated-delivery.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { BufferOverflowError, HandlerTimeoutError, LeaseLostError, MillraceError } from '../core/errors.ts';
 import { isFatal } from '../core/failures.ts';
 import { fifo } from '../core/fifo.ts';
-import { type Arrival, type Failed, type Handler, isOutcome, type Outcome, type Succeeded } from '../core/outcome.ts';
-import { isInput, whenDone } from '../core/when-done.ts';
-import { type AdaptiveOptions, adaptiveLimit } from './adaptive-limit.ts';
+import {
+  type Arrival,
+  type Failed,
+  type Handler,
+  isOutcome,
+  type Outcome,
+  type Retry,
+  type Skipped,
+  type Succeeded,
+} from '../core/outcome.ts';
+import { isInput, isPromiseLike, whenDone } from '../core/when-done.ts';
+import { type AdaptiveOptions, adaptiveLimit, checkAdaptive } from './adaptive-limit.ts';
 import { lanes } from './lanes.ts';
 import { leaseKeeper } from './lease-keeper.ts';
 import { observe } from './observe.ts';
@@ -103,20 +114,23 @@ function run<T, R>(
   const keeper = leaseKeeper(scheduler);
   const clock = timeout === Number.POSITIVE_INFINITY ? undefined : timeouts<Run<T>>(timeout, scheduler, expire);
   const drains = new Map<AbortSignal, () => void>();
+  /** What was decided before it came here, and waits for its turn all the same. */
+  const decided = new WeakMap<Delivery<T>, Failed<T> | Retry<T>>();
+  const blockable = (prefetch: number) => Math.min(maxBlocked ?? Math.floor(prefetch / 2), prefetch - 1);
   const order =
     orderBy &&
-    lanes<T>(
-      { maxLanes, maxBlocked: (prefetch) => maxBlocked ?? Math.floor(prefetch / 2), scheduler },
-      { ready: enqueue, repeated: skip, returned: returnHeld },
-    );
+    lanes<T>({ maxLanes, maxBlocked: blockable, scheduler }, { ready: takeTurn, repeated: skip, returned: returnHeld });
   let lastDraining: AbortSignal | undefined;
   let active = 0;
+  let admitting = false;
+  let returning = 0;
   let ending: Ending | undefined;
   let finished = false;
 
   function arrive(arrival: Arrival<T>): void {
-    if (isOutcome(arrival)) return subscriber.next(arrival);
+    if (isOutcome(arrival)) return pass(arrival);
     const { draining } = arrival.subscription;
+    if (draining.aborted) return handBack(arrival, 0, sourceGone());
     if (draining !== lastDraining) watch(draining);
     if (orderBy === undefined || order === undefined) return enqueue(arrival);
     let key: unknown;
@@ -129,8 +143,30 @@ function run<T, R>(
     if (order.arrive(key, arrival)) keeper.keep(arrival);
   }
 
+  /** It needs no handler; but what goes back keeps its place among the deliveries of its key. */
+  function pass(outcome: Skipped<T> | Failed<T> | Retry<T>): void {
+    const key = outcome.kind === 'skipped' ? undefined : keyOf(outcome.delivery);
+    if (key === undefined || order === undefined) return emit(outcome);
+    decided.set(outcome.delivery, outcome as Failed<T> | Retry<T>);
+    if (order.arrive(key, outcome.delivery)) keeper.keep(outcome.delivery);
+  }
+
+  function keyOf(delivery: Delivery<T>): unknown {
+    try {
+      return orderBy?.(delivery);
+    } catch {
+      return undefined; // it has failed for another reason already
+    }
+  }
+
+  function takeTurn(delivery: DecoratedDelivery<T>): void {
+    const outcome = decided.get(delivery.inner);
+    if (outcome === undefined) enqueue(delivery);
+    else emit({ ...outcome, delivery });
+  }
+
   function enqueue(delivery: Delivery<T>): void {
-    if (limiter === undefined && ready.size === 0 && active < limit()) return start(delivery, undefined);
+    if (limiter === undefined && !admitting && ready.size === 0 && active < limit()) return admit(delivery);
     if (ready.size >= maxWaiting) {
       return handBack(delivery, OVERFLOW_DELAY, new BufferOverflowError('The queue of deliveries', maxWaiting));
     }
@@ -144,8 +180,13 @@ function run<T, R>(
     return adaptive === undefined ? cap : adaptive.current;
   }
 
-  function admit(): void {
-    while (ready.size > 0 && active < limit()) start(ready.shift() as Delivery<T>, undefined);
+  /** Starts what there are slots for: one after the other, and not by recursion, where handlers are done at once. */
+  function admit(first?: Delivery<T>): void {
+    if (limiter !== undefined || admitting) return;
+    admitting = true;
+    if (first !== undefined) start(first, undefined);
+    while (ready.size > 0 && active < limit() && !subscriber.closed) start(ready.shift() as Delivery<T>, undefined);
+    admitting = false;
   }
 
   function takeSlot(): Promise<void> | undefined {
@@ -167,15 +208,15 @@ function run<T, R>(
 
     const item: Run<T> = { delivery, release, deadline: 0, done: false, work: undefined };
     running.add(item);
-    keeper.keep(delivery);
-    clock?.start(item);
+    if (subscriber.closed && !isPromiseLike(result)) return giveBack(item);
     const succeeded = (value: R | undefined) => finish(item, { kind: 'succeeded', delivery, value });
     const failed = (error: unknown) => finish(item, { kind: 'failed', delivery, error });
-    try {
-      item.work = whenDone(result, succeeded, failed);
-    } catch (error) {
-      failed(error);
+    if (!subscriber.closed) {
+      keeper.keep(delivery);
+      clock?.start(item);
     }
+    item.work = whenDone(result, succeeded, failed);
+    if (subscriber.closed && !item.done) abandon(item);
   }
 
   /** It was settled elsewhere, or its lease was lost and somebody else has it by now: running it would only repeat it. */
@@ -187,10 +228,10 @@ function run<T, R>(
 
   function finish(item: Run<T>, outcome: Succeeded<T, R> | Failed<T>): void {
     if (item.done) return;
+    if (subscriber.closed) return giveBack(item);
     item.done = true;
     running.delete(item);
-    if (subscriber.closed) item.delivery.nak(0);
-    else end(outcome, item.release);
+    end(outcome, item.release);
   }
 
   function end(outcome: Succeeded<T, R> | Failed<T>, release: (() => void) | undefined): void {
@@ -198,27 +239,46 @@ function run<T, R>(
     release?.();
     if (outcome.kind === 'succeeded') adaptive?.succeeded();
     else if (adaptive !== undefined && !isFatal(outcome.error)) adaptive.failed();
+    const isNested = admitting;
+    admitting = true; // what its settlement makes ready comes after it
     emit(outcome);
+    admitting = isNested;
     if (ready.size > 0) admit();
-    if (ending !== undefined) finishIfDone();
   }
 
   function expire(item: Run<T>): void {
     const { delivery, work } = item;
-    const error = new HandlerTimeoutError(timeout);
-    work?.unsubscribe();
-    delivery.abort(error);
+    const timedOut = new HandlerTimeoutError(timeout);
+    let error: Error = timedOut;
+    try {
+      work?.unsubscribe();
+    } catch (stopError) {
+      error = new AggregateError([timedOut, stopError], 'The handler timed out, and failed to stop');
+    }
+    delivery.abort(timedOut);
     finish(item, { kind: 'failed', delivery, error });
   }
 
   function emit(outcome: Outcome<T, R>): void {
+    const { delivery } = outcome;
+    if (subscriber.closed) return void delivery.nak(0); // nobody is left to settle it
     subscriber.next(outcome);
-    if (!outcome.delivery.settled) keeper.keep(outcome.delivery);
+    if (!delivery.settled && !subscriber.closed) keeper.keep(delivery);
+    if (ending !== undefined) finishIfDone();
   }
 
   function handBack(delivery: Delivery<T>, delay: number, error: unknown): void {
-    emit({ kind: 'retry', delivery, error, delay });
-    if (ending !== undefined) finishIfDone();
+    // What must wait on its last attempt, or was lost on it, never comes again; as a failure it can be dead-lettered.
+    if ((delay > 0 || delivery.lost === true) && isLastAttempt(delivery)) emit({ kind: 'failed', delivery, error });
+    else emit({ kind: 'retry', delivery, error, delay });
+  }
+
+  function handBackAll(deliveries: readonly Delivery<T>[], error: unknown): void {
+    returning += deliveries.length;
+    for (const delivery of deliveries) {
+      returning -= 1;
+      handBack(delivery, 0, error);
+    }
   }
 
   function returnHeld(delivery: Delivery<T>, delay: number): void {
@@ -233,12 +293,11 @@ function run<T, R>(
   function watch(draining: AbortSignal): void {
     lastDraining = draining;
     if (drains.has(draining)) return;
+    const isGoing = (delivery: Delivery<T>) => delivery.subscription.draining === draining;
     const returnWaiting = () => {
-      const waiting = [...ready.drain(), ...(order?.drain() ?? [])];
-      for (const delivery of waiting) {
-        if (delivery.subscription.draining === draining) handBack(delivery, 0, sourceGone());
-        else enqueue(delivery);
-      }
+      const waiting = ready.drain();
+      for (const delivery of waiting) if (!isGoing(delivery)) ready.push(delivery);
+      handBackAll([...waiting.filter(isGoing), ...(order?.drain(isGoing) ?? [])], sourceGone());
     };
     drains.set(draining, returnWaiting);
     draining.addEventListener('abort', returnWaiting, { once: true });
@@ -247,15 +306,13 @@ function run<T, R>(
   function endSource(how: Ending): void {
     ending = how;
     order?.close();
-    if (how.kind === 'error') {
-      for (const delivery of [...ready.drain(), ...(order?.drain() ?? [])]) handBack(delivery, 0, how.error);
-    }
+    if (how.kind === 'error') handBackAll([...ready.drain(), ...(order?.drain() ?? [])], how.error);
     finishIfDone();
   }
 
   function finishIfDone(): void {
-    if (ending === undefined || finished || active > 0 || ready.size > 0 || (order !== undefined && order.held > 0))
-      return;
+    if (ending === undefined || finished || active > 0 || ready.size > 0 || returning > 0) return;
+    if (order !== undefined && order.held > 0) return;
     finished = true;
     if (ending.kind === 'error') subscriber.error(ending.error);
     else subscriber.complete();
@@ -275,8 +332,10 @@ function run<T, R>(
     order?.stop();
     if (finished) return; // what is not settled yet is settled downstream, and its lease is kept until then
     keeper.stop();
-    for (const delivery of waiting) delivery.nak(0);
-    for (const item of running) abandon(item);
+    const rest = new Subscription(); // so that one that throws keeps none of the others
+    for (const delivery of waiting) rest.add(() => void delivery.nak(0));
+    for (const item of running) rest.add(() => abandon(item));
+    rest.unsubscribe();
   };
 
   function abandon(item: Run<T>): void {
@@ -284,13 +343,28 @@ function run<T, R>(
     delivery.abort(new MillraceError('UNSUBSCRIBED', 'The pipeline was unsubscribed while its handler ran'));
     if (work === undefined) return; // a promise: it is handed back when it settles
     item.done = true;
-    work.unsubscribe();
-    delivery.nak(0);
+    try {
+      work.unsubscribe();
+    } finally {
+      giveBack(item);
+    }
+  }
+
+  function giveBack(item: Run<T>): void {
+    item.done = true;
+    running.delete(item);
+    item.release?.();
+    item.delivery.nak(0);
   }
 }
 
 function sourceGone(): MillraceError {
   return new MillraceError('DRAINING', 'The source stopped before the delivery was handled');
+}
+
+/** Whether the broker gives it up when it is handed back. */
+function isLastAttempt({ attempt, subscription }: Delivery): boolean {
+  return attempt >= (subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
 }
 
 function check<T, R>(handler: Handler<T, R>, options: HandleOptions<T>): void {
@@ -300,12 +374,15 @@ function check<T, R>(handler: Handler<T, R>, options: HandleOptions<T>): void {
   else if (adaptive !== undefined) {
     throw new TypeError("'adaptive' needs a number as 'concurrency': a shared limiter has its own limit");
   }
+  if (adaptive !== undefined) checkAdaptive(concurrency as number, adaptive);
   if (!(timeout > 0)) throw new RangeError(`'timeout' must be above 0 ms, not ${timeout}`);
   if (orderBy !== undefined && typeof orderBy !== 'function') throw new TypeError("'orderBy' must be a function");
   for (const field of ['maxLanes', 'maxWaiting'] as const) atLeast1(field, options[field] ?? DEFAULT_BOUND);
   for (const field of ['maxLanes', 'maxBlocked'] as const) {
     if (options[field] !== undefined && orderBy === undefined) throw new TypeError(`'${field}' needs 'orderBy'`);
   }
+  const { maxBlocked = 0 } = options;
+  if (!(maxBlocked >= 0)) throw new RangeError(`'maxBlocked' must be at least 0, not ${maxBlocked}`);
 }
 
 function atLeast1(field: string, value: number): void {

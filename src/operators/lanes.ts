@@ -1,12 +1,12 @@
 import { Observable, type SchedulerLike, type Subscription } from 'rxjs';
 import { DecoratedDelivery } from '../core/decorated-delivery.ts';
-import type { Delivery } from '../core/delivery.ts';
+import type { Delivery, Position } from '../core/delivery.ts';
 import { eventKey } from '../core/event.ts';
 
 /** What the lanes tell whoever runs their deliveries, when one arrives or a settlement moves its lane on. */
 export interface LaneEvents<T> {
   /** It is first in its lane: run it. */
-  ready(delivery: Delivery<T>): void;
+  ready(delivery: DecoratedDelivery<T>): void;
   /** Its event was settled by an earlier delivery: there is nothing to do. */
   repeated(delivery: Delivery<T>): void;
   /** It cannot wait here for its turn: hand it back for `delay` ms. */
@@ -23,8 +23,8 @@ export interface Lanes<T> {
   arrive(key: unknown, delivery: Delivery<T>): boolean;
   /** Nothing more arrives, so whatever waits for a retry is returned, now and from now on. */
   close(): void;
-  /** Takes out what is held, in no particular order. */
-  drain(): Delivery<T>[];
+  /** Takes out what is held, all of it or what `wanted` holds for, in no particular order. */
+  drain(wanted?: (delivery: Delivery<T>) => boolean): Delivery<T>[];
   stop(): void;
 }
 
@@ -36,7 +36,7 @@ export interface LanesOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/** The stream's sequence, or where there is none, the event's source and id. */
+/** The place in the stream: of several streams or consumers, with their names. Or where there is none, source and id. */
 type Identity = number | string;
 
 interface Lane<T> {
@@ -63,6 +63,9 @@ const NOWHERE: Map<Identity, Away> = new Map();
 /** How much longer than its delay a retry is waited for where there is no lease to go by, in ms. */
 const DEFAULT_PATIENCE = 30_000;
 
+/** The longest delay that host timers take. */
+const MAX_TIMER = 2 ** 31 - 1;
+
 /** How long a delivery is handed back for when there are as many lanes as there may be, in ms. */
 const FULL_DELAY = 1_000;
 
@@ -73,7 +76,9 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
   let held = 0;
   let blocked = 0;
   let closed = false;
+  let home: { readonly stream: string; readonly consumer: string | undefined } | undefined;
   let timer: Subscription | undefined;
+  let timerAt = Number.POSITIVE_INFINITY;
 
   function arrive(key: unknown, inner: Delivery<T>): boolean {
     const lane = byKey.get(key) ?? open(key);
@@ -87,7 +92,7 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
       events.ready(delivery);
       return false;
     }
-    if (lane.away.size > 0 && blocked >= maxBlocked(inner.subscription.prefetch)) {
+    if (lane.away.size > 0 && blocked >= maxBlocked(inner.subscription.prefetch) && redelivers(inner)) {
       const delay = returnDelay(lane);
       waitFor(lane, delivery, delay);
       events.returned(delivery, delay);
@@ -106,11 +111,17 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
 
   function enter(lane: Lane<T>, inner: Delivery<T>): LaneDelivery<T> {
     arrivals += 1;
-    const sequence = inner.position?.sequence;
-    const identity = sequence ?? eventKey(inner.event);
+    const { position } = inner;
+    const identity = position === undefined ? eventKey(inner.event) : placeOf(position, inner.subscription.consumer);
     const away = lane.away.size === 0 ? undefined : lane.away.get(identity);
     if (away !== undefined) change(lane, () => lane.away.delete(identity));
-    return new LaneDelivery(inner, lane, settled, identity, sequence ?? away?.rank ?? arrivals);
+    return new LaneDelivery(inner, lane, settled, identity, position?.sequence ?? away?.rank ?? arrivals);
+  }
+
+  /** There is one source mostly, the first; only the places of others need a name. */
+  function placeOf({ stream, sequence }: Position, consumer: string | undefined): Identity {
+    home ??= { stream, consumer };
+    return stream === home.stream && consumer === home.consumer ? sequence : `${stream} ${consumer ?? ''} ${sequence}`;
   }
 
   /** Nobody runs in its lane, and nothing that comes before it waits there or is on its way back. */
@@ -125,22 +136,31 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
   /** `delay` is undefined for a delivery that is done with, and how long it is away for otherwise. */
   function settled(delivery: LaneDelivery<T>, delay: number | undefined): void {
     const { lane } = delivery;
+    const isHead = lane.head === delivery;
     if (delay === undefined) lane.lastDone = delivery.identity;
-    else waitFor(lane, delivery, delay);
-    if (lane.head === delivery) lane.head = undefined;
+    else if (!closed) waitFor(lane, delivery, delay);
+    else if (isHead && redelivers(delivery)) returnHeld(lane);
+    if (isHead) lane.head = undefined;
     if (lane.head === undefined) moveOn(lane);
   }
 
   function waitFor(lane: Lane<T>, delivery: LaneDelivery<T>, delay: number): void {
     if (!redelivers(delivery) || lane.held.some(({ identity }) => identity === delivery.identity)) return;
-    if (closed) return returnHeld(lane);
     const due = scheduler.now() + delay;
-    const patience = patienceOf(delivery);
+    const until = due + patienceOf(delivery);
     change(lane, () => {
       if (lane.away === NOWHERE) lane.away = new Map();
-      lane.away.set(delivery.identity, { rank: delivery.rank, due, until: due + patience });
+      lane.away.set(delivery.identity, { rank: delivery.rank, due, until });
     });
-    timer ??= scheduler.schedule(forgetOverdue, patience);
+    lookAt(until);
+  }
+
+  /** One timer for the first that is overdue. */
+  function lookAt(time: number): void {
+    if (time >= timerAt) return;
+    timer?.unsubscribe();
+    timerAt = time;
+    timer = scheduler.schedule(forgetOverdue, Math.min(MAX_TIMER, time - scheduler.now()));
   }
 
   function moveOn(lane: Lane<T>): void {
@@ -158,23 +178,23 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
 
   /** What does not come back in time went elsewhere, or was given up: its lane does not wait for it any longer. */
   function forgetOverdue(): void {
-    timer = undefined;
+    timerAt = Number.POSITIVE_INFINITY;
     const now = scheduler.now();
-    let patience = Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
     for (const lane of [...byKey.values()]) {
       const overdue = [...lane.away].filter(([, { until }]) => until <= now);
       change(lane, () => {
         for (const [identity] of overdue) lane.away.delete(identity);
       });
-      for (const { until } of lane.away.values()) patience = Math.min(patience, until - now);
+      for (const { until } of lane.away.values()) next = Math.min(next, until);
       if (overdue.length > 0 && lane.head === undefined) moveOn(lane);
     }
-    if (patience !== Number.POSITIVE_INFINITY) timer ??= scheduler.schedule(forgetOverdue, patience);
+    lookAt(next);
   }
 
+  /** One by one, so that `held` says how many are left. */
   function returnHeld(lane: Lane<T>): void {
-    const returned = change(lane, () => lane.held.splice(0));
-    for (const delivery of returned) events.returned(delivery, 0);
+    while (lane.held.length > 0) events.returned(change(lane, () => lane.held.shift()) as LaneDelivery<T>, 0);
   }
 
   /** Changes what a lane holds or waits for, and keeps count. */
@@ -204,17 +224,28 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
     close() {
       closed = true;
       timer?.unsubscribe();
+      timerAt = Number.NEGATIVE_INFINITY;
       for (const lane of [...byKey.values()]) {
         if (lane.away.size === 0) continue;
-        lane.away.clear();
-        blocked -= lane.held.length;
         returnHeld(lane);
+        lane.away.clear();
         if (lane.head === undefined) byKey.delete(lane.key);
       }
     },
-    drain: () => [...byKey.values()].flatMap((lane) => change(lane, () => lane.held.splice(0))),
+    drain: (wanted = () => true) =>
+      [...byKey.values()].flatMap((lane) => {
+        const taken = lane.held.filter(wanted);
+        if (taken.length > 0) {
+          change(lane, () => {
+            lane.held = lane.held.filter((delivery) => !taken.includes(delivery));
+          });
+        }
+        return taken;
+      }),
     stop() {
+      closed = true;
       timer?.unsubscribe();
+      timerAt = Number.NEGATIVE_INFINITY;
       byKey.clear();
     },
   };
@@ -277,12 +308,12 @@ class LaneDelivery<T> extends DecoratedDelivery<T> {
       const tell = () => this.#tell(true, undefined);
       return this.inner.confirm().subscribe({
         error: (error) => {
-          tell();
           subscriber.error(error);
+          tell();
         },
         complete: () => {
-          tell();
           subscriber.complete();
+          tell();
         },
       });
     });

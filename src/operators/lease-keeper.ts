@@ -10,11 +10,14 @@ export interface LeaseKeeper {
 
 const MIN_SWEEP = 64;
 
+/** The longest delay that host timers take. */
+const MAX_TIMER = 2 ** 31 - 1;
+
 /** Makes a keeper that calls `working` at a third of the shortest lease that it has seen. */
 export function leaseKeeper(scheduler: SchedulerLike): LeaseKeeper {
   const kept = new Set<Delivery>();
   let sweepAt = MIN_SWEEP;
-  let period = Number.POSITIVE_INFINITY;
+  let period = MAX_TIMER;
   let timer: Subscription | undefined;
 
   /** Forgets what needs no lease any more. Done at each doubling, so that it costs each delivery a constant share. */

@@ -4,6 +4,7 @@ import {
   type ObservableInput,
   type OperatorFunction,
   type SchedulerLike,
+  Subscription,
   type Unsubscribable,
 } from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
@@ -17,8 +18,8 @@ import { observe } from './observe.ts';
 export interface ArrivalMapping<T, R> {
   /** Answers at once, or in time. A failure, too, is an answer: this never throws, and what it returns never fails. */
   map(delivery: Delivery<T>): Arrival<R> | ObservableInput<Arrival<R>>;
-  /** Takes an answer that came when nobody wanted it any more; it was handed back already. */
-  discard(answer: Arrival<R>): void;
+  /** Hands back what an answer is about that nobody wants any more. @defaultValue `nak(0)` */
+  discard?(answer: Arrival<R>): void;
 }
 
 interface Slot<T, R> {
@@ -37,6 +38,8 @@ export function mapArrivals<T, R>(
   mapping: ArrivalMapping<T, R>,
   scheduler: SchedulerLike = asyncScheduler,
 ): OperatorFunction<Arrival<T>, Arrival<R>> {
+  const { map, discard = handBack } = mapping;
+
   return (source) =>
     new Observable((subscriber) => {
       const slots = fifo<Slot<T, R>>();
@@ -45,15 +48,15 @@ export function mapArrivals<T, R>(
       let ending: (() => void) | undefined;
 
       function arrive(arrival: Arrival<T>): void {
-        if (!('ack' in arrival)) return pass(arrival as unknown as Arrival<R>);
-        const answer = mapping.map(arrival);
+        if (!isDelivery(arrival)) return pass(arrival as unknown as Arrival<R>);
+        const answer = map(arrival);
         if (!isInput<Arrival<R>>(answer)) return pass(answer);
         const slot: Slot<T, R> = { delivery: arrival, answer: undefined, work: undefined };
         keeper.keep(arrival);
         add(slot);
         const done = (value: Arrival<R> | undefined) => {
           if (value === undefined) return;
-          if (subscriber.closed) return mapping.discard(value);
+          if (subscriber.closed) return discard(value);
           slot.answer = value;
           flush();
         };
@@ -92,11 +95,23 @@ export function mapArrivals<T, R>(
       return () => {
         keeper.stop();
         const left = first === undefined ? [] : [first, ...slots.drain()];
+        const rest = new Subscription(); // so that one that throws keeps none of the others
         for (const { delivery, answer, work } of left) {
-          work?.unsubscribe();
-          if (answer !== undefined) mapping.discard(answer);
-          delivery?.nak(0);
+          if (work !== undefined) rest.add(work);
+          rest.add(() => (answer === undefined ? delivery?.nak(0) : discard(answer)));
         }
+        rest.unsubscribe();
       };
     });
+}
+
+/** Tells a delivery from the outcomes and events that travel with it. An extension attribute may have any name. */
+function isDelivery<T>(arrival: object): arrival is Delivery<T> {
+  return typeof (arrival as Partial<Delivery<T>>).ack === 'function';
+}
+
+/** Hands back the delivery that an arrival is, or is about. */
+export function handBack(arrival: Arrival): void {
+  const delivery: object = isDelivery(arrival) ? arrival : arrival.delivery;
+  if (delivery !== undefined && isDelivery(delivery)) delivery.nak(0);
 }

@@ -47,7 +47,7 @@ export function ofType<D extends readonly EventDefinition<never, unknown>[]>(
   }
 
   const isWanted = (value: Event | Arrival): boolean => !('specversion' in value) || byType.has(value.type as string);
-  const validated = mapArrivals<unknown, T>({ map: validate, discard: () => undefined });
+  const validated = mapArrivals<unknown, T>({ map: validate });
   return <S extends Event | Arrival>(source: Observable<S>) =>
     validated(source.pipe(filter(isWanted)) as Observable<Arrival>) as Observable<Typed<S, T>>;
 }

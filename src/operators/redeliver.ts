@@ -2,6 +2,7 @@ import { asyncScheduler, map, type OperatorFunction, type SchedulerLike } from '
 import { type Backoff, defaultBackoff, STOP } from '../core/backoff.ts';
 import { isFatal, retryAtOf } from '../core/failures.ts';
 import type { Failed, Outcome } from '../core/outcome.ts';
+import { askBackoff } from './ask-backoff.ts';
 
 /** Options for {@link redeliver}. */
 export interface RedeliverOptions {
@@ -37,7 +38,7 @@ export function redeliver<T, R>(
     if (isFatal(error) || attempt >= (subscription.maxDeliver ?? Number.POSITIVE_INFINITY)) return failed;
     const now = scheduler.now();
     try {
-      const delay = backoff(attempt, position === undefined ? 0 : now - position.time);
+      const delay = askBackoff(backoff, attempt, position === undefined ? 0 : now - position.time);
       if (delay === STOP) return failed;
       const at = retryAtOf(error);
       return { kind: 'retry', delivery, error, delay: Math.max(MIN_DELAY, at === undefined ? delay : at - now) };

@@ -2,6 +2,7 @@ import {
   asyncScheduler,
   defer,
   type MonoTypeOperatorFunction,
+  type Observable,
   retry,
   type SchedulerLike,
   tap,
@@ -11,6 +12,7 @@ import {
 import { type Backoff, defaultBackoff, STOP } from '../core/backoff.ts';
 import { RetryExhaustedError } from '../core/errors.ts';
 import { isFatal, retryAtOf } from '../core/failures.ts';
+import { askBackoff } from './ask-backoff.ts';
 
 /** Options for {@link retryBackoff}. */
 export interface RetryBackoffOptions {
@@ -28,7 +30,7 @@ export interface RetryBackoffOptions {
  *
  * Fatal errors and those that `shouldRetry` refuses are passed on as they are; where the policy says STOP, the last
  * failure is passed on as the `cause` of a `RetryExhaustedError`. An error made by `retryAt` names its own time.
- * Unsubscribing cancels a pending delay.
+ * A policy or `shouldRetry` that throws ends it with both errors. Unsubscribing cancels a pending delay.
  *
  * @example
  * ```ts
@@ -47,19 +49,21 @@ export function retryBackoff<T>(
       const restart = () => {
         if (resetOnSuccess) startedAt = scheduler.now();
       };
-      return source.pipe(
-        tap(restart),
-        retry({
-          resetOnSuccess,
-          delay: (error: unknown, attempt) => {
-            if (isFatal(error) || !shouldRetry(error, attempt)) return throwError(() => error);
-            const now = scheduler.now();
-            const delay = backoff(attempt, now - startedAt);
-            if (delay === STOP) return throwError(() => new RetryExhaustedError(attempt, { cause: error }));
-            const at = retryAtOf(error);
-            return timer(at === undefined ? delay : Math.max(0, at - now), scheduler);
-          },
-        }),
-      );
+      const nextTry = (error: unknown, attempt: number): Observable<unknown> => {
+        if (isFatal(error) || !shouldRetry(error, attempt)) return throwError(() => error);
+        const now = scheduler.now();
+        const delay = askBackoff(backoff, attempt, now - startedAt);
+        if (delay === STOP) return throwError(() => new RetryExhaustedError(attempt, { cause: error }));
+        const at = retryAtOf(error);
+        return timer(at === undefined ? delay : Math.max(0, at - now), scheduler);
+      };
+      const delay = (error: unknown, attempt: number): Observable<unknown> => {
+        try {
+          return nextTry(error, attempt);
+        } catch (policyError) {
+          return throwError(() => new AggregateError([error, policyError], 'The backoff policy failed'));
+        }
+      };
+      return source.pipe(tap(restart), retry({ resetOnSuccess, delay }));
     });
 }

@@ -1,6 +1,8 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { type Backoff, defaultBackoff, STOP } from '../core/backoff.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { reasonOf } from '../core/dead-letter-headers.ts';
+import type { Failed, Outcome } from '../core/outcome.ts';
+import { askBackoff } from './ask-backoff.ts';
 import { observe } from './observe.ts';
 
 /** Options for {@link settle}. */
@@ -20,8 +22,8 @@ const STOPPED_DELAY = 30_000;
  * Settles each delivery by its outcome, and emits the outcome when that is done.
  *
  * `succeeded` and `skipped` are acked, `retry` is handed back with its delay, `deadLettered` is termed, and what is still
- * `failed` is handed back with the default backoff. A settlement that fails (a dedup commit, a confirmation) does not
- * end the stream: it is on the outcome as `settleError`.
+ * `failed` is handed back with the default backoff. A settlement that fails (a dedup commit, a confirmation, a policy
+ * that throws) does not end the stream: it is on the outcome as `settleError`.
  *
  * @example
  * ```ts
@@ -44,11 +46,18 @@ export function settle<T, R>(options: SettleOptions = {}): OperatorFunction<Outc
       case 'deadLettered':
         delivery.term(reasonOf(outcome.error));
         return;
-      case 'failed': {
-        const elapsed = delivery.position === undefined ? 0 : scheduler.now() - delivery.position.time;
-        const delay = backoff(delivery.attempt, elapsed);
-        delivery.nak(delay === STOP ? STOPPED_DELAY : delay);
-      }
+      case 'failed':
+        handBack(outcome);
+    }
+  }
+
+  function handBack({ delivery }: Failed<T>): void {
+    const elapsed = delivery.position === undefined ? 0 : scheduler.now() - delivery.position.time;
+    let delay: number | typeof STOP = STOP;
+    try {
+      delay = askBackoff(backoff, delivery.attempt, elapsed);
+    } finally {
+      delivery.nak(delay === STOP ? STOPPED_DELAY : delay);
     }
   }
 
@@ -94,8 +103,4 @@ export function settle<T, R>(options: SettleOptions = {}): OperatorFunction<Outc
         complete: () => endWith(() => subscriber.complete()),
       });
     });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

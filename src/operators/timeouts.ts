@@ -15,6 +15,9 @@ export interface Timeouts<T extends Timed> {
 
 const MIN_SWEEP = 64;
 
+/** The longest delay that host timers take; what is due later is looked at again then. */
+const MAX_TIMER = 2 ** 31 - 1;
+
 /** Makes a set of timeouts of `timeout` ms; `expired` is called with each item whose time is up before it is done. */
 export function timeouts<T extends Timed>(
   timeout: number,
@@ -33,7 +36,8 @@ export function timeouts<T extends Timed>(
 
   function arm(): void {
     const first = items[0];
-    if (first !== undefined) timer = scheduler.schedule(tick, Math.max(0, first.deadline - scheduler.now()));
+    if (first === undefined) return;
+    timer = scheduler.schedule(tick, Math.min(MAX_TIMER, Math.max(0, first.deadline - scheduler.now())));
   }
 
   function tick(): void {

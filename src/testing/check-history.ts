@@ -1,7 +1,7 @@
 import type { Delivery } from '../core/delivery.ts';
 import { type Event, eventKey } from '../core/event.ts';
 import type { HistoryEntry, PublishedEntry, ReceivedEntry, SettledEntry } from './history-entry.ts';
-import { type RecordedDelivery, recordedBehind } from './recorded-delivery.ts';
+import type { RecordedDelivery } from './recorded-delivery.ts';
 
 /** Something that must not happen. */
 export interface Anomaly {
@@ -313,7 +313,6 @@ function tellReceipt({ result, receipt }: PublishedEntry): string {
   return `${stream} ${sequence}${duplicate ? ', a duplicate' : ''}`;
 }
 
-function nameOf(delivery: Delivery): string {
-  const { position, attempt } = recordedBehind(delivery) ?? delivery;
+function nameOf({ position, attempt }: Delivery): string {
   return `${position === undefined ? 'delivery' : `${position.stream} ${position.sequence}`} (attempt ${attempt})`;
 }

@@ -111,8 +111,8 @@ export function fakeDelivery<T = unknown>(
 
   function loseLease(): void {
     const reason = new LeaseLostError(subscription.lease ?? 0);
-    late = true;
     record('lost', true, { reason });
+    late = true;
     controller.abort(reason);
   }
 

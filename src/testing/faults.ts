@@ -190,7 +190,7 @@ export function faults(seed: number, options: FaultOptions = {}): Faults {
           error: (error) => subscriber.error(error),
           complete: () => subscriber.complete(),
         });
-        if (left-- <= 0 || subscriber.closed) return;
+        if (left-- <= 0) return;
         next = scheduler.schedule(
           () => {
             alive = false;

@@ -82,10 +82,8 @@ export function history(options: HistoryOptions = {}): History {
 
   function recordRun<T, R>(handler: Handler<T, R>, delivery: Delivery<T>): ReturnType<Handler<T, R>> {
     const { event } = delivery;
-    let ended = false;
     const end = (result: 'succeeded' | 'failed' | 'cancelled') => {
-      if (!ended) entries.push({ kind: 'ended', at: now(), event, delivery, result });
-      ended = true;
+      entries.push({ kind: 'ended', at: now(), event, delivery, result });
     };
     const fail = (error: unknown): never => {
       end('failed');

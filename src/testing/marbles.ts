@@ -66,14 +66,16 @@ export interface MarblesHelpers extends RunHelpers {
  * @example
  * ```ts
  * it(
- *   'sends a failure back, and goes on',
+ *   'hands a failure back, and goes on',
  *   marbles(({ deliveries, expectOutcomes, expectSettlements }) => {
- *     const source = deliveries('-a-b', { b: { data: 'poison' } });
- *     const result = source.pipe(handle(refusePoison), redeliver(constant(200)), settle());
- *     const values = { b: 'retry b 200' };
+ *     const source = deliveries('  -a-b-c', { b: { data: 'poison' } });
+ *     const outcomes = '           -a-b-c';
+ *     const settlements = '        -a-b-c';
  *
- *     expectOutcomes(result).toBe('   -a-b', values);
- *     expectSettlements(source).toBe('-a-b', { b: 'b nak 200' });
+ *     const result = source.pipe(handle(refusePoison), redeliver(constant(200)), settle());
+ *
+ *     expectOutcomes(result).toBe(outcomes, { b: 'retry b 200' });
+ *     expectSettlements(source).toBe(settlements, { b: 'b nak 200' });
  *   }),
  * );
  * ```

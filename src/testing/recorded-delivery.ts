@@ -47,13 +47,3 @@ export class RecordedDelivery<T = unknown> extends DecoratedDelivery<T> {
     return accepted;
   }
 }
-
-/** The recorded delivery behind what operators made of it. */
-export function recordedBehind(delivery: Delivery): RecordedDelivery | undefined {
-  let current: Delivery = delivery;
-  while (current instanceof DecoratedDelivery) {
-    if (current instanceof RecordedDelivery) return current;
-    current = current.inner;
-  }
-  return undefined;
-}

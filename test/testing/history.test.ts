@@ -9,7 +9,7 @@ import {
 import { from, lastValueFrom, map, NEVER, Observable, of, throwError, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
-import { PublishError } from '../../src/core/errors.ts';
+import { InvalidEventError, PublishError } from '../../src/core/errors.ts';
 import { AUTO_POPULATE, type Event } from '../../src/core/event.ts';
 import type { Publisher, Receipt } from '../../src/core/transport.ts';
 
@@ -192,6 +192,25 @@ describe('history', () => {
       expect(record.check()).toMatchObject({ ok: true, handled: 1, skipped: 2, deadLettered: 2 });
     });
 
+    it('finds an event whose dead letter was handed to live subscribers only', () => {
+      const { record, publish, deliver } = setup();
+      publish('1', '2');
+      const receipt: Receipt = { address: 'dlq', stored: false, duplicate: false };
+
+      const delivery = deliver('1');
+      delivery.term();
+      of({ kind: 'deadLettered', delivery, error: 'boom', receipt } as const)
+        .pipe(record.outcomes())
+        .subscribe();
+      deliver('2').term();
+      record
+        .deadLetters({ publish: () => of(receipt) })
+        .publish(event('2'))
+        .subscribe();
+
+      expect(found(record)).toEqual({ lost: ['/test 1', '/test 2'] });
+    });
+
     it('does not count what was refused, what may not be stored, and what was for live subscribers only', () => {
       const time = virtualTime();
       const record = history({ scheduler: time });
@@ -209,6 +228,7 @@ describe('history', () => {
       publish({ publish: () => of({ address: 'test', stored: false, duplicate: false }) }, '3');
       publish({ publish: () => NEVER }, '4').unsubscribe();
       publish({ publish: () => throwError(() => new TypeError('broken')) }, '5');
+      publish({ publish: () => throwError(() => new InvalidEventError('type', 'must not be empty')) }, '6');
 
       const results = record.entries.map((entry) => entry.kind === 'published' && [entry.event.id, entry.result]);
       expect(results).toEqual([
@@ -221,6 +241,8 @@ describe('history', () => {
         ['4b', 'unknown'],
         ['5', 'unknown'],
         ['5b', 'unknown'],
+        ['6', 'refused'],
+        ['6b', 'unknown'],
       ]);
       expect(record.check()).toMatchObject({ ok: true, published: 0 });
     });
@@ -330,6 +352,7 @@ describe('history', () => {
 
       work(late[0]!);
       late[0]!.ack();
+      late[0]!.nak(); // one settlement is late, and this is none
       late[1]!.nak();
       late[2]!.confirm().subscribe();
       process('2', { attempt: 2 });
@@ -366,6 +389,26 @@ describe('history', () => {
       expect(record.check().neverSettled).toEqual([
         { key: '/test 1', details: 'TEST 1 (attempt 1), received at 0, is still unsettled' },
       ]);
+    });
+
+    it('finds all objects of a delivery, though one came after the other', () => {
+      const { record, publish, deliver } = setup();
+      publish('1');
+
+      deliver('1');
+      deliver('1');
+
+      expect(found(record)).toEqual({ lost: ['/test 1'], neverSettled: ['/test 1', '/test 1'] });
+    });
+
+    it('does not count one whose lease was lost and that has not come again yet', async () => {
+      const { time, record, deliver } = setup();
+
+      deliver('1', { subscription: { lease: 10 } });
+      await time.advanceBy(10);
+
+      expect(found(record)).toEqual({});
+      expect(record.check().expired).toBe(1);
     });
 
     it('does not count one whose lease was lost, that came again, or that was handed back by other means', async () => {

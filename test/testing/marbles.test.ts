@@ -1,4 +1,5 @@
 import { AssertionError } from 'node:assert';
+import { constant, type Handler, handle, redeliver, settle } from 'millrace';
 import { marbles } from 'millrace/testing';
 import {
   asyncScheduler,
@@ -10,7 +11,6 @@ import {
   map,
   mergeMap,
   retry,
-  take,
   tap,
   throwError,
   timer,
@@ -53,6 +53,33 @@ describe('marbles', () => {
     marbles(({ scheduler, expectObservable }) => {
       expectObservable(timer(5, scheduler)).toBe('-----(0|)', { 0: 0 });
       expectObservable(timer(5).pipe(map(() => asyncScheduler.now() - scheduler.now()))).toBe('-----(0|)', { 0: 0 });
+    }),
+  );
+
+  it(
+    'tests a pipeline: outcomes, settlements, leases and timeouts',
+    marbles(({ deliveries, expectOutcomes, expectSettlements }) => {
+      const source = deliveries(
+        '  -a-b-c',
+        { b: { data: 'poison' }, c: { data: 'slow' } },
+        { subscription: { lease: 9 } },
+      );
+      const outcomes = '           -a-b------c';
+      const settlements = '        -a-b----w-(tc)';
+      const work: Handler = ({ event }) => {
+        if (event.data === 'poison') throw new Error('refused');
+        return event.data === 'slow' ? timer(9) : undefined;
+      };
+
+      const result = source.pipe(handle(work, { timeout: 5 }), redeliver(constant(200)), settle());
+
+      expectOutcomes(result, '^--------------!').toBe(outcomes, { b: 'retry b 200', c: 'retry c 200' });
+      expectSettlements(source, { show: ['working', 'abort'] }).toBe(settlements, {
+        b: 'b nak 200',
+        w: 'c working',
+        t: 'c abort The handler did not finish within 5 ms',
+        c: 'c nak 200',
+      });
     }),
   );
 
@@ -415,10 +442,7 @@ describe('marbles', () => {
         const source = deliveries('a-----------b', {}, { subscription });
         const reasons = source.pipe(
           mergeMap((delivery) => {
-            if (delivery.event.id === 'a')
-              timer(2, 2)
-                .pipe(take(2))
-                .subscribe(() => delivery.working());
+            if (delivery.event.id === 'a') for (const at of [2, 4, 8]) timer(at).subscribe(() => delivery.working());
             return timer(9).pipe(
               map(() => [
                 delivery.nak(5),
@@ -433,7 +457,9 @@ describe('marbles', () => {
         const values = { x: [false, false, true, false, 'LeaseLostError'] };
 
         expectObservable(reasons).toBe('---------x-----------x', values);
-        expectSettlements(source).toBe('-------l-x-----m-----y', {
+        expectSettlements(source, { show: ['working'] }).toBe('--w-w--lrx-----m-----y', {
+          w: 'a working',
+          r: 'a working refused',
           l: 'a lost',
           x: 'a ack late',
           m: 'b lost',

@@ -73,6 +73,27 @@ export const draining: readonly ContractCase[] = [
     },
   },
   {
+    name: 'accounts for a late ack as an ack',
+    requires: ['durable', 'redelivery'],
+    async run(context) {
+      const { transport, lease } = context;
+      const inbox = open(transport.subscribe(await context.provision({ lease })));
+      await publish(context, ['1']);
+      await untilDelivered(context, inbox, 1);
+      await until(context, 'the lease to be lost', () => inbox.at(0).signal.aborted);
+      await untilDelivered(context, inbox, 2);
+      inbox.at(0).ack();
+      inbox.at(1).ack(); // which the first ack may have settled already
+
+      const [report] = await outcome(context, transport.drain());
+
+      assert(report !== undefined, 'no report');
+      const { received, acked, expired, late } = report;
+      assert.deepEqual({ received, acked, expired, late }, { received: 2, acked: 2, expired: 0, late: 1 });
+      addsUp(report);
+    },
+  },
+  {
     name: 'takes nothing new, and waits for what is being handled, but no longer',
     requires: ['durable', 'redelivery'],
     async run(context) {

@@ -166,8 +166,8 @@ export const publishing: readonly ContractCase[] = [
       };
 
       const first = await send('1');
-      const again = await send('1');
       const other = await send('2', 'my-id');
+      const again = await send('1');
       const otherAgain = await send('3', 'my-id');
       const without = await send('1', false);
 

@@ -184,7 +184,9 @@ export const settling: readonly ContractCase[] = [
     requires: ['durable', 'redelivery'],
     async run(context) {
       const options = await context.provision({ maxDeliver: 2 });
-      const inbox = open(context.transport.subscribe(options), (delivery) => delivery.nak());
+      const inbox = open(context.transport.subscribe(options), (delivery) =>
+        delivery.attempt < 10 ? delivery.nak() : delivery.ack(),
+      );
 
       await publish(context, ['1']);
 

@@ -22,7 +22,7 @@ export const starting: readonly ContractCase[] = [
     },
   },
   {
-    name: 'reads a stream without a consumer, filtered, and leaves nothing behind',
+    name: 'reads a stream without a consumer, filtered, from the start each time that it is opened',
     requires: ['durable', 'replay', 'wildcards'],
     async run(context) {
       const { stream } = await context.provision();

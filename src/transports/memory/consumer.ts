@@ -13,13 +13,15 @@ import type { MessageLog, StoredMessage } from './message-log.ts';
 import type { Turns } from './turns.ts';
 
 /** The longest delay that host timers take. */
-const MAX_TIMER = 2 ** 31 - 1;
+export const MAX_TIMER: number = 2 ** 31 - 1;
 
 /** What a consumer needs of its broker. */
 export interface BrokerContext {
   readonly scheduler: SchedulerLike;
   readonly turns: Turns;
   advise(advisory: Advisory): void;
+  /** Refuses a message for a stream where all streams together have no room for it. */
+  checkRoom(address: string, stream: string): void;
   /** A message's event as one more receiver gets it: itself, or a copy. */
   received(message: StoredMessage): StoredMessage['event'];
 }
@@ -95,8 +97,8 @@ export interface Consumer {
   /** The stream has something new. */
   wake(): void;
   wants(address: string): boolean;
-  /** Whether it has yet to be done with a message. */
-  owes(message: StoredMessage): boolean;
+  /** Makes a function that tells whether it has, as of now, yet to be done with a message. */
+  owing(): (message: StoredMessage) => boolean;
   pause(until: number): void;
   info(): ConsumerInfo;
   /** Ends it: its pullers get an error. */
@@ -123,13 +125,18 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     (a, b) => a.due < b.due || (a.due === b.due && a.message.sequence < b.message.sequence),
   );
   const places: Place[] = [];
+  /** What was given up after its last attempt, and can still be acked late. */
+  const givenUp = new WeakSet<StoredMessage>();
   let settings = initial;
   let wants = matcherOf(settings, stream.subjects);
   let cursor = startSequence(settings.from, log, wants);
   let turn = 0;
   let delivered = 0;
   let pumping = false;
+  let removed = false;
   let pausedUntil = 0;
+  /** When `deliverNext` last looked at what is due: the clock may have ticked since. */
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let timer: Subscription | undefined;
   let timerAt = Number.POSITIVE_INFINITY;
 
@@ -142,16 +149,16 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
   }
 
   function deliverNext(): boolean {
-    const place = placeWithDemand();
-    if (place === undefined) return false;
     const now = scheduler.now();
-    if (pausedUntil > now) return false;
+    lookedAt = now;
+    const place = placeWithDemand();
+    if (place === undefined || pausedUntil > now) return false;
 
     const again = redeliveries.peek();
     if (again !== undefined && again.due <= now) {
       if (!turns.spend(pump)) return false;
       redeliveries.pop();
-      if (log.at(again.message.sequence) !== again.message) return true;
+      if (again.message.sequence < log.first || log.at(again.message.sequence) === undefined) return true;
       if (again.attempts >= settings.maxDeliver) giveUp(again);
       else deliver(place, again.message, again.attempts + 1, now);
       return true;
@@ -199,6 +206,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
   }
 
   function giveUp({ message, attempts }: Redelivery): void {
+    givenUp.add(message);
     const { stream: streamName, name } = settings;
     const advisory = {
       kind: 'maxDeliveries',
@@ -208,7 +216,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
       attempts,
     } as const;
     context.advise(advisory);
-    for (const { puller } of places) puller.status(advisory);
+    for (const status of new Set(places.map(({ puller }) => puller.status))) status(advisory);
   }
 
   function redeliver(delivery: MemoryDelivery, due: number): void {
@@ -224,6 +232,11 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
       place.puller.status({ kind: 'leaseLost', ...identify(delivery) });
       release(place);
     }
+  }
+
+  /** Nothing more to do with a message; a consumer that is gone has no say in that. */
+  function done(message: StoredMessage): void {
+    if (!removed) stream.done(message);
   }
 
   function release(place: Place): void {
@@ -249,14 +262,14 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     out.end(delivery);
     if (settlement === 'ack') {
       ledger.acked += 1;
-      stream.done(message);
+      done(message);
     } else if (settlement === 'nak') {
       if (delay === 0 && draining.aborted) ledger.returned += 1;
       else ledger.naked += 1;
-      redeliver(delivery, scheduler.now() + Math.max(0, delay));
+      redeliver(delivery, scheduler.now() + (Math.max(0, delay) || 0)); // NaN would never fall due
     } else {
       ledger.termed += 1;
-      stream.done(message);
+      done(message);
       context.advise({ kind: 'terminated', ...identify(delivery), attempts: delivery.attempt, reason });
     }
     release(place);
@@ -275,8 +288,8 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     ledger.acked += 1;
     const message = delivery.carried as StoredMessage;
     const waiting = redeliveries.remove((again) => again.message === message);
-    if (waiting !== undefined) {
-      stream.done(message);
+    if (waiting !== undefined || givenUp.delete(message)) {
+      done(message);
     } else {
       for (const other of out) if (other.carried === message) settleForOther(other);
     }
@@ -290,7 +303,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     other.settlement = 'ack';
     out.end(other);
     place.puller.ledger.acked += 1;
-    stream.done(other.carried as StoredMessage);
+    done(other.carried as StoredMessage);
     release(place);
   }
 
@@ -300,8 +313,8 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     const now = scheduler.now();
     const due = redeliveries.peek()?.due ?? Number.POSITIVE_INFINITY;
     let at = out.nextDeadline;
-    if (pausedUntil > now) at = Math.min(at, pausedUntil);
-    else if (due > now) at = Math.min(at, due); // what is due already waits for demand, not for time
+    if (pausedUntil > lookedAt) at = Math.min(at, pausedUntil);
+    else if (due > lookedAt) at = Math.min(at, due); // what was due already waits for demand, not for time
     if (at >= timerAt) return;
     timer?.unsubscribe();
     timerAt = at;
@@ -377,6 +390,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
             redeliver(delivery, scheduler.now());
             release(place);
           }
+          pump();
           return mine.length;
         },
       };
@@ -394,12 +408,14 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
 
     wants: (address) => wants === undefined || wants(address),
 
-    owes(message) {
-      if (wants !== undefined && !wants(message.address)) return false;
-      if (message.sequence >= cursor) return true;
-      if (redeliveries.items().some((again) => again.message === message)) return true;
-      for (const delivery of out) if (delivery.carried === message) return true;
-      return false;
+    owing() {
+      const [matches, reached] = [wants, cursor];
+      const started = new Set<unknown>(redeliveries.items().map(({ message }) => message));
+      for (const { carried } of out) started.add(carried);
+      return (message) => {
+        if (message.sequence < reached) return started.has(message) || givenUp.has(message);
+        return matches === undefined || matches(message.address);
+      };
     },
 
     pause(until) {
@@ -418,6 +434,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
 
     remove() {
       const error = new ConsumerNotFoundError(settings.stream, settings.name);
+      removed = true;
       disarm();
       for (const { puller } of places.splice(0)) puller.error(error);
     },

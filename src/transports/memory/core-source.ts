@@ -1,6 +1,7 @@
 import type { SubscriptionInfo } from '../../core/delivery.ts';
 import { BufferOverflowError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
+import { fifo } from '../../core/fifo.ts';
 import type { OverflowPolicy } from '../../core/transport.ts';
 import type { Attachment, Puller } from './consumer.ts';
 import { type DeliveryOwner, MemoryDelivery } from './memory-delivery.ts';
@@ -23,7 +24,7 @@ export function coreSource(router: Router, puller: Puller, options: CoreSourceOp
   const { address, queue, buffer, overflow } = options;
   const { ledger } = puller;
   const info: SubscriptionInfo = { prefetch: puller.prefetch, maxDeliver: 1, draining: puller.draining };
-  const waiting: CoreMessage[] = [];
+  const waiting = fifo<CoreMessage>();
   const out = new Set<MemoryDelivery>();
   let delivered = 0;
   let dropped = 0;
@@ -58,8 +59,8 @@ export function coreSource(router: Router, puller: Puller, options: CoreSourceOp
   }
 
   function receive(message: CoreMessage): void {
-    if (waiting.length >= buffer && (pumping || out.size >= puller.prefetch)) {
-      if (!slow) puller.status({ kind: 'slow', address, buffered: waiting.length });
+    if (waiting.size >= buffer && (pumping || out.size >= puller.prefetch)) {
+      if (!slow) puller.status({ kind: 'slow', address, buffered: waiting.size });
       slow = true;
       if (overflow === 'error') {
         leave();
@@ -78,9 +79,9 @@ export function coreSource(router: Router, puller: Puller, options: CoreSourceOp
   function pump(): void {
     if (pumping) return;
     pumping = true;
-    while (waiting.length > 0 && out.size < puller.prefetch) deliver(waiting.shift() as CoreMessage);
+    while (waiting.size > 0 && out.size < puller.prefetch) deliver(waiting.shift() as CoreMessage);
     pumping = false;
-    if (waiting.length === 0) slow = false;
+    if (waiting.size === 0) slow = false;
   }
 
   function deliver({ address: at, event, headers }: CoreMessage): void {
@@ -97,7 +98,7 @@ export function coreSource(router: Router, puller: Puller, options: CoreSourceOp
 
   function leave(): void {
     stop();
-    waiting.length = 0;
+    waiting.drain();
   }
 
   return {

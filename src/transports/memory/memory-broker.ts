@@ -80,13 +80,17 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
   wholeNumber('maxMessages', maxMessages);
   const streams = new Map<string, Stream>();
   const advisories = new Subject<Advisory>();
-  const listeners = router();
+  const listeners = router(isolate ? copy : undefined);
   let names = 0;
 
   const context: BrokerContext = {
     scheduler,
     turns: turns(scheduler),
     advise: (advisory) => advisories.next(advisory),
+    checkRoom(address, stream) {
+      if (countAll() < maxMessages) return;
+      throw new LimitReachedError(address, stream, `the broker's maxMessages ${maxMessages}`);
+    },
     received: isolate ? ({ event }) => copy(event) : ({ event }) => event,
   };
 
@@ -116,13 +120,9 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
     stream: find,
 
     publish(message) {
-      const { address } = message;
-      const event = isolate ? copy(message.event) : message.event;
+      const { address, event } = message;
       const target = streamFor(address);
-      if (target !== undefined && countAll() >= maxMessages) {
-        throw new LimitReachedError(address, target.settings.name, `the broker's maxMessages ${maxMessages}`);
-      }
-      const stored = target?.store({ ...message, event });
+      const stored = target?.store(isolate ? { ...message, event: copy(event) } : message);
       const duplicate = stored?.duplicate ?? false;
       const heard = listeners.route({ address, event, headers: message.headers, reply: undefined });
       if (target !== undefined && stored !== undefined) {
@@ -158,7 +158,7 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
       const settings = consumerSettings(config, target.settings, current?.settings);
       checkConsumer(settings, target, current);
       if (current !== undefined) {
-        current.configure(settings);
+        target.configureConsumer(current, settings);
         return current;
       }
       const created = consumer(settings, target, context);

@@ -17,7 +17,7 @@ import type {
   Transport,
 } from '../../core/transport.ts';
 import { validateEvent } from '../../core/validate-event.ts';
-import type { Attachment } from './consumer.ts';
+import { type Attachment, MAX_TIMER } from './consumer.ts';
 import { ledger } from './ledger.ts';
 import type { MemoryBroker, MemoryMessage } from './memory-broker.ts';
 import { request, requests } from './requests.ts';
@@ -67,6 +67,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
   setMaxListeners(0, draining.signal);
   const attachments = new Set<Attachment>();
   const sources = new Set<() => void>();
+  const asking = new Set<(error: unknown) => void>();
   const settlements = new Subject<void>();
   const statuses = new Subject<Status>();
   let current: Status = { kind: 'connected' };
@@ -79,6 +80,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     draining: draining.signal,
     attachments,
     sources,
+    asking,
     status: (status: Status) => statuses.next(status),
     settled: () => settlements.next(),
   };
@@ -95,7 +97,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     const to = typeof address === 'function' ? address(populated) : address;
     validateAddress(to);
     const id = typeof messageId === 'function' ? messageId(populated) : messageId;
-    return { address: to, event: populated, headers, messageId: id === false ? undefined : id, expect };
+    return { address: to, event: populated, headers, messageId: id === false || id === '' ? undefined : id, expect };
   }
 
   function populate(event: Event): Event {
@@ -116,8 +118,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     throw new UnboundAddressError(address);
   }
 
-  function startDrain(grace: number): AsyncSubject<DrainReport> {
-    const result = new AsyncSubject<DrainReport>();
+  function startDrain(grace: number, result: AsyncSubject<DrainReport>): void {
     const startedAt = scheduler.now();
     let deadline: Subscription | undefined;
 
@@ -128,6 +129,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
       waiting.unsubscribe();
       const reason = new TransportClosedError(name);
       for (const attachment of attachments) attachment.abandon(reason);
+      for (const fail of asking) fail(reason);
       enter({ kind: 'closed' });
       statuses.complete();
       result.next({ ...account, elapsedMs: scheduler.now() - startedAt });
@@ -143,9 +145,8 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     draining.abort();
     for (const complete of sources) complete();
     const waiting = settlements.subscribe(finishWhenSettled);
-    deadline = scheduler.schedule(finish, grace);
+    deadline = scheduler.schedule(finish, Math.min(grace, MAX_TIMER));
     finishWhenSettled();
-    return result;
   }
 
   const transport: MemoryTransport = {
@@ -185,19 +186,22 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
       return defer(() => {
         if (closed) throw new TransportClosedError(name);
         const message = prepare(event, address === undefined ? {} : { address });
-        return request(broker, { ...message, headers, timeout, many });
+        return request(broker, state, { ...message, headers, timeout, many });
       }) as Observable<Event<T>>;
     },
 
     requests<T>({ address, queue }: { readonly address: string; readonly queue?: string }) {
       validateAddress(address, { wildcards: true });
       if (queue !== undefined) validateName('queue', queue);
-      return (requests(broker, address, queue) as Observable<IncomingRequest<T>>).pipe(share());
+      return (requests(broker, state, address, queue) as Observable<IncomingRequest<T>>).pipe(share());
     },
 
     drain: ({ grace = DEFAULT_GRACE } = {}) =>
       defer(() => {
-        drained ??= startDrain(grace);
+        if (drained === undefined) {
+          drained = new AsyncSubject();
+          startDrain(grace, drained);
+        }
         return drained;
       }),
 

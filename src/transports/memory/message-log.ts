@@ -30,27 +30,50 @@ export interface MessageLog {
   from(sequence: number): Generator<StoredMessage>;
 }
 
-const MIN_COMPACTION = 1_024;
+/** How many sequences share one chunk. */
+const CHUNK = 1_024;
 
-/** Makes an empty log. Every operation is constant in time, amortised. */
+/** How many chunks may be gone at the front before those that are left move up. */
+const MIN_COMPACTION = 64;
+
+interface Chunk {
+  readonly slots: (StoredMessage | undefined)[];
+  count: number;
+}
+
+/**
+ * Makes an empty log. Every operation is constant in time, amortised.
+ *
+ * A chunk of sequences goes when its last message does, so that one message which stays for ever does not keep room for
+ * all that came after it.
+ */
 export function messageLog(): MessageLog {
-  let slots: (StoredMessage | undefined)[] = [];
-  /** The index of the first message in `slots`. */
-  let head = 0;
-  /** The sequence of `slots[0]`. */
-  let base = 1;
+  let chunks: (Chunk | undefined)[] = [];
+  /** The number of chunks before `chunks[0]`. */
+  let base = 0;
+  let first = 1;
+  let last = 0;
   let count = 0;
 
+  function chunkOf(sequence: number): Chunk | undefined {
+    return chunks[Math.floor((sequence - 1) / CHUNK) - base];
+  }
+
   function at(sequence: number): StoredMessage | undefined {
-    return sequence < base ? undefined : slots[sequence - base];
+    return chunkOf(sequence)?.slots[(sequence - 1) % CHUNK];
+  }
+
+  /** The next sequence that may have a message. */
+  function after(sequence: number): number {
+    return chunkOf(sequence) === undefined ? Math.ceil(sequence / CHUNK) * CHUNK + 1 : sequence + 1;
   }
 
   function skipRemoved(): void {
-    while (head < slots.length && slots[head] === undefined) head += 1;
-    if (head < MIN_COMPACTION || head * 2 < slots.length) return;
-    slots = slots.slice(head);
-    base += head;
-    head = 0;
+    while (first <= last && at(first) === undefined) first = after(first);
+    const gone = Math.floor((first - 1) / CHUNK) - base;
+    if (gone < MIN_COMPACTION || gone * 2 < chunks.length) return;
+    chunks = chunks.slice(gone);
+    base += gone;
   }
 
   return {
@@ -58,26 +81,35 @@ export function messageLog(): MessageLog {
       return count;
     },
     get first() {
-      return base + head;
+      return first;
     },
     get last() {
-      return base + slots.length - 1;
+      return last;
     },
     append(message) {
-      slots.push(message);
+      if (last % CHUNK === 0) chunks.push({ slots: [], count: 0 });
+      last += 1;
       count += 1;
+      const chunk = chunkOf(last) as Chunk;
+      chunk.slots.push(message);
+      chunk.count += 1;
     },
     at,
     remove(sequence) {
-      const message = at(sequence);
-      if (message === undefined) return undefined;
-      slots[sequence - base] = undefined;
+      const chunk = chunkOf(sequence);
+      const index = (sequence - 1) % CHUNK;
+      const message = chunk?.slots[index];
+      if (chunk === undefined || message === undefined) return undefined;
+      chunk.slots[index] = undefined;
+      chunk.count -= 1;
       count -= 1;
-      if (sequence === base + head) skipRemoved();
+      if (chunk.count === 0 && chunk.slots.length === CHUNK)
+        chunks[Math.floor((sequence - 1) / CHUNK) - base] = undefined;
+      if (sequence === first) skipRemoved();
       return message;
     },
     *from(sequence) {
-      for (let next = Math.max(sequence, base + head); next < base + slots.length; next += 1) {
+      for (let next = Math.max(sequence, first); next <= last; next = after(next)) {
         const message = at(next);
         if (message !== undefined) yield message;
       }

@@ -1,10 +1,11 @@
 import { Observable, type Subscription } from 'rxjs';
 import type { MessageHeaders } from '../../core/delivery.ts';
-import { NoRespondersError, RemoteError, RequestTimeoutError } from '../../core/errors.ts';
+import { NoRespondersError, RemoteError, RequestTimeoutError, TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { IncomingRequest } from '../../core/transport.ts';
 import type { MemoryBroker } from './memory-broker.ts';
 import type { CoreMessage } from './router.ts';
+import type { TransportState } from './subscriptions.ts';
 
 /** The headers of an answer that is an error (NATS ADR-32). */
 const ERROR_CODE = 'Nats-Service-Error-Code';
@@ -20,7 +21,7 @@ export interface OutgoingRequest {
 }
 
 /** Sends a request when subscribed: one reply, or all until the end mark. */
-export function request(broker: MemoryBroker, outgoing: OutgoingRequest): Observable<Event> {
+export function request(broker: MemoryBroker, state: TransportState, outgoing: OutgoingRequest): Observable<Event> {
   const { address, event, headers, timeout, many } = outgoing;
   const { scheduler } = broker;
   return new Observable((subscriber) => {
@@ -36,10 +37,13 @@ export function request(broker: MemoryBroker, outgoing: OutgoingRequest): Observ
       if (code !== undefined) return subscriber.error(new RemoteError(code, reply.headers[ERROR_MESSAGE] ?? ''));
       if (reply.event === undefined) return subscriber.complete();
       subscriber.next(reply.event);
-      if (many) expectReply();
-      else subscriber.complete();
+      if (!many) subscriber.complete();
+      else if (!subscriber.closed) expectReply();
     });
+    const fail = (error: unknown) => subscriber.error(error);
+    state.asking.add(fail);
     subscriber.add(() => {
+      state.asking.delete(fail);
       leave();
       deadline?.unsubscribe();
     });
@@ -55,15 +59,23 @@ export function request(broker: MemoryBroker, outgoing: OutgoingRequest): Observ
 /** Receives requests while subscribed. What has no reply address is nobody's request and is left out. */
 export function requests(
   broker: MemoryBroker,
+  state: TransportState,
   address: string,
   queue: string | undefined,
 ): Observable<IncomingRequest> {
-  return new Observable((subscriber) =>
-    broker.router.listen(address, queue, (message) => {
+  return new Observable((subscriber) => {
+    if (state.draining.aborted) throw new TransportClosedError(state.name);
+    const leave = broker.router.listen(address, queue, (message) => {
       const { event, reply } = message;
       if (event !== undefined && reply !== undefined) subscriber.next(incoming(broker, message, event, reply));
-    }),
-  );
+    });
+    const complete = () => subscriber.complete();
+    state.sources.add(complete);
+    return () => {
+      state.sources.delete(complete);
+      leave();
+    };
+  });
 }
 
 function incoming(broker: MemoryBroker, message: CoreMessage, event: Event, inbox: string): IncomingRequest {

@@ -27,9 +27,13 @@ interface Listener {
   readonly queue: string | undefined;
   readonly matches: (address: string) => boolean;
   readonly receive: (message: CoreMessage) => void;
+  /** The turn in which its queue was last served by it. */
+  turn: number;
+  listening: boolean;
 }
 
-export function router(): Router {
+/** Makes a router without listeners. With `copy` every listener gets its own copy of an event. */
+export function router(copy?: (event: Event) => Event): Router {
   /** Listeners of one address by that address; replaced rather than changed, so that a listener may leave while it is served. */
   const literal = new Map<string, readonly Listener[]>();
   let wild: readonly Listener[] = [];
@@ -59,10 +63,15 @@ export function router(): Router {
     for (const callback of callbacks) callback();
   }
 
+  function hand(listener: Listener, message: CoreMessage): void {
+    const { event } = message;
+    listener.receive(copy === undefined || event === undefined ? message : { ...message, event: copy(event) });
+  }
+
   function route(message: CoreMessage): number {
     const here = literal.get(message.address);
     if (wild.length === 0 && here?.length === 1) {
-      here[0]?.receive(message);
+      hand(here[0] as Listener, message);
       return 1;
     }
     const groups = new Map<string, Listener[]>();
@@ -73,19 +82,22 @@ export function router(): Router {
       else groups.set(listener.queue, [...(groups.get(listener.queue) ?? []), listener]);
     }
     turn += 1;
-    for (const members of groups.values()) chosen.push(members[turn % members.length] as Listener);
-    for (const listener of chosen) listener.receive(message);
+    for (const members of groups.values()) {
+      const next = members.reduce((first, other) => (other.turn < first.turn ? other : first));
+      next.turn = turn;
+      chosen.push(next);
+    }
+    for (const listener of chosen) if (listener.listening) hand(listener, message);
     return chosen.length;
   }
 
   return {
     listen(pattern, queue, receive) {
-      const listener = { pattern, queue, receive, matches: addressMatcher(pattern) };
+      const listener = { pattern, queue, receive, matches: addressMatcher(pattern), turn: 0, listening: true };
       add(listener);
-      let listening = true;
       return () => {
-        if (listening) remove(listener);
-        listening = false;
+        if (listener.listening) remove(listener);
+        listener.listening = false;
       };
     },
     route,

@@ -3,7 +3,7 @@ import { InvalidEventError, LimitReachedError, PublishError, WrongSequenceError 
 import type { Event } from '../../core/event.ts';
 import { addressMatcher } from '../../core/names.ts';
 import type { Expectation } from '../../core/transport.ts';
-import type { StreamSettings } from './config.ts';
+import type { ConsumerSettings, StreamSettings } from './config.ts';
 import type { BrokerContext, Consumer, ConsumerStream } from './consumer.ts';
 import { duplicateWindow } from './duplicate-window.ts';
 import { messageLog, type StoredMessage } from './message-log.ts';
@@ -48,6 +48,7 @@ export interface Stream extends ConsumerStream {
   store(incoming: Incoming): { readonly sequence: number; readonly duplicate: boolean };
   configure(settings: StreamSettings): void;
   addConsumer(name: string, consumer: Consumer): void;
+  configureConsumer(consumer: Consumer, settings: ConsumerSettings): void;
   removeConsumer(name: string): boolean;
   remove(sequence: number): boolean;
   purge(options: PurgeOptions): number;
@@ -58,7 +59,7 @@ interface SubjectState {
   count: number;
   last: number;
   /** The sequences on this address, oldest first, where the stream limits them; removed ones may still be among them. */
-  readonly sequences: number[];
+  sequences: number[];
 }
 
 /** How many removed sequences an address may remember beyond twice its live ones. */
@@ -71,7 +72,9 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
   const subjects = new Map<string, SubjectState>();
   let settings = initial;
   let matchers = settings.subjects.map((pattern) => addressMatcher(pattern));
-  let remembered = duplicateWindow(settings.duplicateWindow, settings.duplicateLimit);
+  let bound = settings.subjects;
+  let remembered = duplicateWindow(windowOf(settings), settings.duplicateLimit);
+  let lastMessageId: string | undefined;
   let bytes = 0;
 
   function store(incoming: Incoming): { sequence: number; duplicate: boolean } {
@@ -86,7 +89,9 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     const size = countsBytes(settings) ? sizeOf(incoming) : 0;
     if (size > settings.maxMessageSize)
       refuse(address, `maxMessageSize ${settings.maxMessageSize}, this one has ${size}`);
+    if (size > settings.maxBytes) refuse(address, `maxBytes ${settings.maxBytes}, this one alone has ${size}`);
     if (settings.discard === 'new') checkRoom(address, size);
+    if (log.count < settings.maxMessages) context.checkRoom(address, settings.name);
 
     const sequence = log.last + 1;
     const wanted = settings.retention === 'interest' ? countWanting(address) : 0;
@@ -94,6 +99,7 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     bytes += size;
     countSubject(address, sequence);
     if (messageId !== undefined) remembered.add(messageId, sequence, now);
+    lastMessageId = messageId;
     if (settings.retention === 'interest' && wanted === 0) removeMessage(sequence);
     dropOverLimits(address);
     for (const consumer of consumers.values()) consumer.wake();
@@ -101,30 +107,50 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
   }
 
   function check(expect: Expectation, address: string): void {
-    const { lastSequence, lastAddressSequence, lastMessageId } = expect;
+    const { lastSequence, lastAddressSequence } = expect;
     if (expect.stream !== undefined && expect.stream !== settings.name) {
       throw new WrongSequenceError(address, 'stream', expect.stream, settings.name);
     }
     if (lastSequence !== undefined && lastSequence !== log.last) {
       throw new WrongSequenceError(address, 'last sequence', lastSequence, log.last);
     }
-    const lastHere = subjects.get(address)?.last ?? 0;
+    const lastHere = lastSequenceOn(address);
     if (lastAddressSequence !== undefined && lastAddressSequence !== lastHere) {
       throw new WrongSequenceError(address, 'last sequence on the address', lastAddressSequence, lastHere);
     }
-    const lastId = log.at(log.last)?.messageId ?? '';
-    if (lastMessageId !== undefined && lastMessageId !== lastId) {
-      throw new WrongSequenceError(address, 'last message id', lastMessageId, lastId);
+    const lastId = lastMessageId ?? '';
+    if (expect.lastMessageId !== undefined && expect.lastMessageId !== lastId) {
+      throw new WrongSequenceError(address, 'last message id', expect.lastMessageId, lastId);
     }
   }
 
+  function lastSequenceOn(address: string): number {
+    const state = subjects.get(address);
+    if (state === undefined) return 0;
+    while (log.at(state.last)?.address !== address) state.last -= 1; // the last one was removed, an earlier one was not
+    return state.last;
+  }
+
   function checkRoom(address: string, size: number): void {
-    if (log.count >= settings.maxMessages) refuse(address, `maxMessages ${settings.maxMessages}`);
-    if (bytes + size > settings.maxBytes) refuse(address, `maxBytes ${settings.maxBytes}`);
-    const here = subjects.get(address)?.count ?? 0;
-    if (settings.discardNewPerSubject && here >= settings.maxMessagesPerSubject) {
+    const replaced = replacedOn(address);
+    if (replaced !== undefined && settings.discardNewPerSubject) {
       refuse(address, `maxMessagesPerSubject ${settings.maxMessagesPerSubject}`);
     }
+    if (replaced === undefined && log.count >= settings.maxMessages) {
+      refuse(address, `maxMessages ${settings.maxMessages}`);
+    }
+    if (bytes - (replaced?.bytes ?? 0) + size > settings.maxBytes) refuse(address, `maxBytes ${settings.maxBytes}`);
+  }
+
+  /** The message that goes when one more comes to an address which has as many as it may have. */
+  function replacedOn(address: string): StoredMessage | undefined {
+    const state = subjects.get(address);
+    if (state === undefined || state.count < settings.maxMessagesPerSubject) return undefined;
+    for (const sequence of state.sequences) {
+      const message = log.at(sequence);
+      if (message !== undefined) return message;
+    }
+    return undefined;
   }
 
   function refuse(address: string, limit: string): never {
@@ -165,9 +191,8 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     return message;
   }
 
-  function forgetRemoved({ sequences }: SubjectState): void {
-    const live = sequences.filter((sequence) => log.at(sequence) !== undefined);
-    sequences.splice(0, sequences.length, ...live);
+  function forgetRemoved(state: SubjectState): void {
+    state.sequences = state.sequences.filter((sequence) => log.at(sequence) !== undefined);
   }
 
   function dropAged(now: number): void {
@@ -176,6 +201,10 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
       if (now - oldest.time < settings.maxAge) return;
       removeMessage(oldest.sequence);
     }
+  }
+
+  function dropAgedNow(): void {
+    if (settings.maxAge !== Number.POSITIVE_INFINITY) dropAged(scheduler.now());
   }
 
   function dropOverLimits(address: string): void {
@@ -192,11 +221,11 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
       removeMessage(sequences[stale] as number);
       stale += 1;
     }
-    sequences.splice(0, stale);
+    if (state.sequences === sequences) sequences.splice(0, stale); // otherwise they were forgotten on the way
   }
 
   function collectSequences(): void {
-    for (const state of subjects.values()) state.sequences.length = 0;
+    for (const state of subjects.values()) state.sequences = [];
     if (!limitsSubjects()) return;
     for (const { address, sequence } of log.from(log.first)) subjects.get(address)?.sequences.push(sequence);
     for (const address of [...subjects.keys()]) dropOverSubjectLimit(address);
@@ -207,14 +236,17 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
       at: log.at,
       append: log.append,
       remove: log.remove,
-      from: log.from,
+      from(sequence) {
+        dropAgedNow();
+        return log.from(sequence);
+      },
       // Whoever reads the log must not see what is too old, though nobody has published since.
       get count() {
-        dropAged(scheduler.now());
+        dropAgedNow();
         return log.count;
       },
       get first() {
-        dropAged(scheduler.now());
+        dropAgedNow();
         return log.first;
       },
       get last() {
@@ -224,7 +256,7 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     consumers,
 
     get subjects() {
-      return settings.subjects;
+      return bound;
     },
     get settings() {
       return settings;
@@ -240,17 +272,19 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     },
 
     configure(changed) {
-      const { duplicateWindow: window, duplicateLimit: limit } = settings;
-      const counted = countsBytes(settings);
+      const { duplicateLimit: limit } = settings;
+      const window = windowOf(settings);
+      const measured = countsBytes(settings) || !countsBytes(changed) ? bytes : measureAll();
       settings = changed;
+      bytes = measured;
+      bound = [...new Set([...bound, ...settings.subjects])];
       matchers = settings.subjects.map((pattern) => addressMatcher(pattern));
-      if (window !== settings.duplicateWindow || limit !== settings.duplicateLimit) {
-        remembered = duplicateWindow(settings.duplicateWindow, settings.duplicateLimit);
+      if (window !== windowOf(settings) || limit !== settings.duplicateLimit) {
+        remembered = duplicateWindow(windowOf(settings), settings.duplicateLimit);
         for (const { messageId, sequence, time } of log.from(log.first)) {
           if (messageId !== undefined) remembered.add(messageId, sequence, time);
         }
       }
-      if (!counted && countsBytes(settings)) bytes = measureAll();
       collectSequences();
       while (log.count > settings.maxMessages || bytes > settings.maxBytes) removeMessage(log.first);
       for (const consumer of consumers.values()) consumer.configure(consumer.settings);
@@ -258,28 +292,31 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
 
     addConsumer(name, consumer) {
       consumers.set(name, consumer);
-      if (settings.retention !== 'interest') return;
-      for (const message of log.from(log.first)) if (consumer.owes(message)) message.wanted += 1;
+      if (settings.retention === 'interest') recount(() => false, consumer.owing());
+    },
+
+    configureConsumer(consumer, changed) {
+      const owed = consumer.owing();
+      consumer.configure(changed);
+      if (settings.retention === 'interest') recount(owed, consumer.owing());
     },
 
     removeConsumer(name) {
       const consumer = consumers.get(name);
       if (consumer === undefined) return false;
       consumers.delete(name);
-      if (settings.retention === 'interest') {
-        for (const message of log.from(log.first)) {
-          if (!consumer.owes(message)) continue;
-          message.wanted -= 1;
-          if (message.wanted <= 0) removeMessage(message.sequence);
-        }
-      }
+      if (settings.retention === 'interest') recount(consumer.owing(), () => false);
       consumer.remove();
       return true;
     },
 
-    remove: (sequence) => removeMessage(sequence) !== undefined,
+    remove(sequence) {
+      dropAgedNow();
+      return removeMessage(sequence) !== undefined;
+    },
 
     purge({ filter, before = Number.POSITIVE_INFINITY, keep = 0 }) {
+      dropAgedNow();
       const matches = filter === undefined ? () => true : addressMatcher(filter);
       const doomed = [...log.from(log.first)].filter(({ address, sequence }) => sequence < before && matches(address));
       const purged = keep > 0 ? doomed.slice(0, -keep) : doomed;
@@ -288,7 +325,7 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     },
 
     info() {
-      dropAged(scheduler.now());
+      dropAgedNow();
       return {
         config: settings,
         messages: log.count,
@@ -301,6 +338,14 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     },
   };
 
+  /** One consumer owes other messages than it did: lets go of those that nobody wants any more. */
+  function recount(before: (message: StoredMessage) => boolean, after: (message: StoredMessage) => boolean): void {
+    for (const message of log.from(log.first)) {
+      message.wanted += Number(after(message)) - Number(before(message));
+      if (message.wanted <= 0) removeMessage(message.sequence);
+    }
+  }
+
   function measureAll(): number {
     let total = 0;
     const measured = [...log.from(log.first)];
@@ -311,6 +356,11 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     }
     return total;
   }
+}
+
+/** A message that has gone of age is no duplicate's first. */
+function windowOf({ duplicateWindow: window, maxAge }: StreamSettings): number {
+  return Math.min(window, maxAge);
 }
 
 function countsBytes({ maxBytes, maxMessageSize }: StreamSettings): boolean {

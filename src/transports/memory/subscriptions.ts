@@ -43,7 +43,9 @@ export interface TransportState {
   readonly attachments: Set<Attachment>;
   /** Completes each open source. */
   readonly sources: Set<() => void>;
-  status(status: Status): void;
+  /** Fails each request that waits for a reply. */
+  readonly asking: Set<(error: unknown) => void>;
+  readonly status: (status: Status) => void;
   /** Some subscription has one unsettled delivery less. */
   settled(): void;
 }
@@ -69,7 +71,7 @@ export function subscription(
       ledger: state.ledger,
       next: (delivery) => subscriber.next(delivery),
       error: (error) => subscriber.error(error),
-      status: (status) => state.status(status),
+      status: state.status,
       settled() {
         if (subscriber.closed && attachment.unsettled === 0) state.attachments.delete(attachment);
         state.settled();
@@ -87,7 +89,7 @@ export function subscription(
 }
 
 function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: Puller): Attachment {
-  if ('address' in options) {
+  if (listens(options)) {
     const { address, queue, buffer = DEFAULT_BUFFER, overflow = 'error' } = options;
     return coreSource(broker.router, puller, { address, queue, buffer, overflow, now: () => broker.scheduler.now() });
   }
@@ -111,6 +113,10 @@ function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: P
   };
 }
 
+function listens(options: MemorySubscribeOptions): options is CoreSubscribeOptions {
+  return (options as Partial<CoreSubscribeOptions>).address !== undefined;
+}
+
 function check(options: MemorySubscribeOptions): void {
   const fields: { readonly [field: string]: unknown } = { ...options };
   const given = (field: string): boolean => fields[field] !== undefined;
@@ -123,7 +129,7 @@ function check(options: MemorySubscribeOptions): void {
   exclude('address', 'stream', 'consumer', 'filter', 'from');
   exclude('stream', 'queue', 'buffer', 'overflow');
   exclude('consumer', 'from', 'filter');
-  if ('address' in options) {
+  if (listens(options)) {
     validateAddress(options.address, { wildcards: true });
     if (options.queue !== undefined) validateName('queue', options.queue);
     if (options.buffer !== undefined) wholeNumber('buffer', options.buffer);
