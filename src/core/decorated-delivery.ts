@@ -1,6 +1,7 @@
-import type { Observable } from 'rxjs';
+import type { Observable, ObservableInput } from 'rxjs';
 import type { Delivery, MessageHeaders, Position, SubscriptionInfo } from './delivery.ts';
 import type { Event } from './event.ts';
+import type { Decision } from './outcome.ts';
 
 /**
  * A delivery that stands for another one; subclasses change how it is settled.
@@ -77,6 +78,16 @@ export class DecoratedDelivery<T = unknown> implements Delivery<T> {
   abort(reason: unknown): void {
     this.inner.abort(reason);
   }
+
+  /** Called when it has to wait for others: gives up meanwhile what it holds for itself alone. */
+  park(): void {
+    if (this.inner instanceof DecoratedDelivery) this.inner.park();
+  }
+
+  /** Takes again what `park` gave up, when its turn has come: undefined to go on, or what is to become of it instead. */
+  resume(): Decision | undefined | ObservableInput<Decision | undefined> {
+    return this.inner instanceof DecoratedDelivery ? this.inner.resume() : undefined;
+  }
 }
 
 /** What a delivery is under all its decorations: as the broker has it. */
@@ -84,4 +95,10 @@ export function originalOf(delivery: Delivery): Delivery {
   let original = delivery;
   while (original instanceof DecoratedDelivery) original = original.inner;
   return original;
+}
+
+/** Whether the broker gives it up when it is not acked now. */
+export function isLastAttempt(delivery: Delivery): boolean {
+  const { attempt, subscription } = originalOf(delivery);
+  return attempt >= (subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
 }

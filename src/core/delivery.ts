@@ -21,12 +21,14 @@ export interface Position {
 export interface SubscriptionInfo {
   readonly stream?: string;
   readonly consumer?: string;
-  /** Time, in ms, until a delivery must be settled or kept by `working`. Absent where there are no leases. */
+  /** Time, in ms, until a delivery must be settled or kept by `working`: the shortest, where it differs by attempt. Absent where there are no leases. */
   readonly lease?: number;
   /** The largest number of unsettled deliveries that the source may have out. */
   readonly prefetch: number;
   /** The attempt after which the broker gives up: `1` where nothing is redelivered, absent where it never gives up. */
   readonly maxDeliver?: number;
+  /** Tells whether a message published at an address would come to this very consumer; absent where that is not known. */
+  readonly takes?: (address: string) => boolean;
   /** Aborted when the transport starts to drain: what has not been started is to be handed back with `nak(0)`. */
   readonly draining: AbortSignal;
 }

@@ -29,8 +29,7 @@ export type MillraceErrorCode =
   | 'LEASE_LOST'
   | 'DRAINING'
   | 'UNSUBSCRIBED'
-  | 'CONFIRM_FAILED'
-  | 'UNSUPPORTED';
+  | 'CONFIRM_FAILED';
 
 /** Base class of every error that millrace raises itself; errors from brokers and handlers pass through untouched. */
 export class MillraceError extends Error {
@@ -376,16 +375,5 @@ export class ConfirmFailedError extends MillraceError {
 
   constructor(reason: string, options?: ErrorOptions) {
     super('CONFIRM_FAILED', `The ack could not be confirmed: ${reason}`, options);
-  }
-}
-
-/** Raised when a transport cannot do what was asked. */
-export class UnsupportedError extends MillraceError {
-  override readonly name = 'UnsupportedError';
-  readonly feature: string;
-
-  constructor(feature: string, what: string) {
-    super('UNSUPPORTED', what);
-    this.feature = feature;
   }
 }

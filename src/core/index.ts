@@ -59,7 +59,6 @@ export {
   StreamNotFoundError,
   TransportClosedError,
   UnboundAddressError,
-  UnsupportedError,
   WrongSequenceError,
 } from './errors.ts';
 export { AUTO_POPULATE, type Event, eventKey } from './event.ts';

@@ -48,6 +48,9 @@ export interface DeadLettered<T = unknown> {
 /** What became of a delivery in the pipeline. */
 export type Outcome<T = unknown, R = unknown> = Succeeded<T, R> | Skipped<T> | Failed<T> | Retry<T> | DeadLettered<T>;
 
+/** An outcome without its delivery: what is to become of one before any handler runs. */
+export type Decision = Omit<Skipped, 'delivery'> | Omit<Failed, 'delivery'> | Omit<Retry, 'delivery'>;
+
 /** What flows before {@link handle}: a delivery, or an outcome that was decided before any handler ran. */
 export type Arrival<T = unknown> = Delivery<T> | Skipped<T> | Failed<T> | Retry<T>;
 

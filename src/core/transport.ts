@@ -43,7 +43,7 @@ export interface PublishOptions {
   /** Headers beside the event. */
   readonly headers?: MessageHeaders;
   /** What makes a second publish a duplicate; `false` for none. @defaultValue source and id of the event */
-  readonly messageId?: string | false | ((event: Event) => string);
+  readonly messageId?: string | false | ((event: Event) => string | false);
   readonly expect?: Expectation;
   /** Whether the event must be stored: `true` refuses to hand it to live subscribers alone. @defaultValue `false` */
   readonly stored?: boolean;
@@ -78,7 +78,12 @@ export interface IncomingRequest<T = unknown> {
   readonly headers: MessageHeaders;
   /** Aborted when the asker has gone: it unsubscribed, has its answer, or timed out. */
   readonly signal: AbortSignal;
-  /** Sends one reply. Returns false when nobody waits for it any more. */
+  /**
+   * Sends one reply, validated and with its source filled as in a publish. Returns false when nobody waits for it any
+   * more.
+   *
+   * @throws InvalidEventError when the reply is no event.
+   */
   reply(event: Event): boolean;
   /** Ends the stream of replies. */
   end(): boolean;

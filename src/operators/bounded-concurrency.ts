@@ -1,4 +1,4 @@
-import { from, Observable, type ObservableInput, type OperatorFunction, type Subscription } from 'rxjs';
+import { from, Observable, type ObservableInput, type OperatorFunction, type Subscription, takeWhile } from 'rxjs';
 import { BufferOverflowError } from '../core/errors.ts';
 import { fifo } from '../core/fifo.ts';
 import type { OverflowPolicy } from '../core/transport.ts';
@@ -58,19 +58,24 @@ export function boundedConcurrency<T, R>(
 
       function drop(value: T): void {
         dropped += 1;
-        onDrop?.(value, dropped);
+        try {
+          onDrop?.(value, dropped);
+        } catch (error) {
+          subscriber.error(error);
+        }
       }
 
       function run(value: T): void {
         let inner: Observable<R>;
+        active += 1;
+        index += 1;
         try {
-          inner = from(project(value, index));
+          inner = from(project(value, index - 1));
         } catch (error) {
           return subscriber.error(error);
         }
-        index += 1;
-        active += 1;
-        const work: Subscription = inner.subscribe({
+        const wanted = takeWhile<R>(() => !subscriber.closed); // stops what never lets go of the thread
+        const work: Subscription = inner.pipe(wanted).subscribe({
           next: (result) => subscriber.next(result),
           error: (error) => subscriber.error(error),
           complete: finish,

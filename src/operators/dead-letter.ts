@@ -12,7 +12,7 @@ import {
 } from 'rxjs';
 import { type Backoff, exponential } from '../core/backoff.ts';
 import { describeDeadLetter } from '../core/dead-letter-headers.ts';
-import { originalOf } from '../core/decorated-delivery.ts';
+import { isLastAttempt, originalOf } from '../core/decorated-delivery.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { DeadLetterRefusedError, TransportClosedError, UnboundAddressError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
@@ -42,6 +42,8 @@ export interface DeadLetterOptions<T = unknown> {
   /** Clock. @defaultValue `asyncScheduler` */
   readonly scheduler?: SchedulerLike;
 }
+
+const OWN_ADDRESS = "The consumer would receive its own dead letters: set 'to', or the consumer's filter";
 
 type Refused<T> = (error: DeadLetterRefusedError, delivery: Delivery<T>) => void;
 
@@ -75,7 +77,6 @@ export function deadLetter<T, R>(
     const headers = describeDeadLetter(delivery, error, scheduler.now());
     const { event } = originalOf(delivery); // and not what a schema made of it
     const messageId = deadLetterId(delivery);
-    const isLast = delivery.attempt >= (delivery.subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
     const shouldRetry = (refusal: unknown) => !(refusal instanceof TransportClosedError);
     return defer(() => publisher.publish(event, { address, headers, messageId, stored: true })).pipe(
       timeoutAfter({ each: timeout, scheduler }),
@@ -85,7 +86,7 @@ export function deadLetter<T, R>(
         return receipt;
       }),
       tap({ error: (cause) => refused(new DeadLetterRefusedError(address, { cause }), delivery) }),
-      retryBackoff(isLast ? endlessBackoff : backoff, { shouldRetry, scheduler }),
+      retryBackoff(isLastAttempt(delivery) ? endlessBackoff : backoff, { shouldRetry, scheduler }),
     );
   }
 
@@ -109,6 +110,7 @@ export function deadLetter<T, R>(
         };
         try {
           address = typeof to === 'function' ? to(delivery) : to;
+          if (delivery.subscription.takes?.(address) === true) throw new TypeError(OWN_ADDRESS);
           const storage = store(failed, address, tell);
           const work = storage.subscribe({
             next: (receipt) => done(delivery, { kind: 'deadLettered', delivery, error, receipt }),

@@ -6,22 +6,25 @@ import {
   defer,
   EMPTY,
   filter,
+  from,
   ignoreElements,
   type MonoTypeOperatorFunction,
+  map,
   Observable,
   type ObservableInput,
   type OperatorFunction,
+  of,
   type SchedulerLike,
   throwError,
 } from 'rxjs';
 import { redriveCount } from '../core/dead-letter-headers.ts';
-import { DecoratedDelivery } from '../core/decorated-delivery.ts';
+import { DecoratedDelivery, isLastAttempt } from '../core/decorated-delivery.ts';
 import type { Claim, ClaimResult, DedupeStore } from '../core/dedupe-store.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { AlreadyRunningError, StoreFailedError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
 import { memoryDedupeStore } from '../core/memory-dedupe-store.ts';
-import type { Arrival } from '../core/outcome.ts';
+import type { Arrival, Decision } from '../core/outcome.ts';
 import { isInput, whenDone } from '../core/when-done.ts';
 import { handBack, mapArrivals } from './map-arrivals.ts';
 
@@ -108,50 +111,51 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
   const { key = deliveryKey, busyDelay = 1_000, onStoreFailure = 'fail', scheduler = asyncScheduler } = options;
   if (!(busyDelay > 0)) throw new RangeError(`'busyDelay' must be above 0 ms, not ${busyDelay}`);
 
-  function decide(delivery: Delivery<T>, id: string, result: ClaimResult): Arrival<T> {
-    if (result === 'duplicate') return { kind: 'skipped', delivery, reason: 'duplicate' };
+  function decide(delivery: Delivery<T>, id: string, result: ClaimResult): Verdict {
+    if (result === 'duplicate') return { kind: 'skipped', reason: 'duplicate' };
     if (result === 'busy') return wait(delivery, new AlreadyRunningError(id));
-    return new ClaimedDelivery(delivery, result, id);
+    if (typeof result?.commit === 'function') return result;
+    return refuse(id, new TypeError("The store must answer with a claim, 'duplicate' or 'busy'"));
   }
 
   /** On its last attempt it fails instead: nothing would come again, and the run that has the claim may have lost its lease. */
-  function wait(delivery: Delivery<T>, error: AlreadyRunningError): Arrival<T> {
-    const { attempt, position, subscription } = delivery;
-    const isLast = position !== undefined && attempt >= (subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
-    return isLast ? { kind: 'failed', delivery, error } : { kind: 'retry', delivery, error, delay: busyDelay };
+  function wait(delivery: Delivery<T>, error: AlreadyRunningError): Decision {
+    const isLast = delivery.position !== undefined && isLastAttempt(delivery);
+    return isLast ? { kind: 'failed', error } : { kind: 'retry', error, delay: busyDelay };
   }
 
-  function refuse(delivery: Delivery<T>, id: string, cause: unknown): Arrival<T> {
-    if (onStoreFailure === 'run') return delivery;
-    return { kind: 'failed', delivery, error: new StoreFailedError('claim', id, { cause }) };
+  function refuse(id: string, cause: unknown): Verdict {
+    return onStoreFailure === 'run' ? 'run' : { kind: 'failed', error: new StoreFailedError('claim', id, { cause }) };
   }
 
-  function claimInTime(
-    delivery: Delivery<T>,
-    id: string,
-    answer: ObservableInput<ClaimResult>,
-  ): Observable<Arrival<T>> {
+  function claim(delivery: Delivery<T>, id: string): Verdict | Observable<Verdict> {
+    try {
+      const answer = store.claim(id);
+      return isInput<ClaimResult>(answer) ? claimInTime(delivery, id, answer) : decide(delivery, id, answer);
+    } catch (error) {
+      return refuse(id, error);
+    }
+  }
+
+  function claimInTime(delivery: Delivery<T>, id: string, answer: ObservableInput<ClaimResult>): Observable<Verdict> {
     return new Observable((subscriber) => {
-      const decided = (arrival: Arrival<T>) => {
-        subscriber.next(arrival);
+      const answered = (verdict: Verdict) => {
+        if (subscriber.closed && isClaim(verdict)) void verdict.release(); // it came too late for anybody to use it
+        subscriber.next(verdict);
         subscriber.complete();
       };
       const work = whenDone<ClaimResult>(
         answer,
-        (result = 'busy') => {
-          const arrival = decide(delivery, id, result);
-          if (subscriber.closed) discard(arrival);
-          else decided(arrival);
-        },
-        (error) => decided(refuse(delivery, id, error)),
+        (result = 'busy') => answered(decide(delivery, id, result)),
+        (error) => answered(refuse(id, error)),
       );
       return () => work?.unsubscribe();
     });
   }
 
-  function discard(arrival: Arrival<T>): void {
-    if (arrival instanceof ClaimedDelivery) arrival.discard();
-    else handBack(arrival);
+  function arrival(delivery: Delivery<T>, id: string, verdict: Verdict): Arrival<T> {
+    if (verdict === 'run') return delivery;
+    return isClaim(verdict) ? new ClaimedDelivery(delivery, verdict, id, claim) : { ...verdict, delivery };
   }
 
   return mapArrivals<T, T>(
@@ -164,17 +168,21 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
         } catch (error) {
           return { kind: 'failed', delivery, error };
         }
-        try {
-          const answer = store.claim(id);
-          return isInput<ClaimResult>(answer) ? claimInTime(delivery, id, answer) : decide(delivery, id, answer);
-        } catch (error) {
-          return refuse(delivery, id, error);
-        }
+        const verdict = claim(delivery, id);
+        if (!isInput<Verdict>(verdict)) return arrival(delivery, id, verdict);
+        return from(verdict).pipe(map((answer) => arrival(delivery, id, answer)));
       },
-      discard,
+      discard: handBack,
     },
     scheduler,
   );
+}
+
+/** What the store makes of a delivery: a claim, or leave to run without one, or what is to become of it instead. */
+type Verdict = Claim | 'run' | Decision;
+
+function isClaim(verdict: Verdict): verdict is Claim {
+  return typeof verdict === 'object' && !('kind' in verdict);
 }
 
 function deliveryKey({ event, headers }: Delivery): string {
@@ -182,21 +190,72 @@ function deliveryKey({ event, headers }: Delivery): string {
   return redriven === 0 ? eventKey(event) : `${eventKey(event)} redriven ${redriven}`;
 }
 
-/** A delivery that holds the claim on its event, and gives it up with its settlement. */
+/** A delivery that holds the claim on its event, and gives it up with its settlement, or while it waits for others. */
 class ClaimedDelivery<T> extends DecoratedDelivery<T> {
-  readonly #claim: Claim;
   readonly #key: string;
-  #settled = false;
+  readonly #reclaim: (delivery: Delivery<T>, id: string) => Verdict | Observable<Verdict>;
+  /** Absent while it waits for others. */
+  #claim: Claim | undefined;
+  /** While the store takes its time to release what was given up. */
+  #releasing: Observable<never> | undefined;
+  /** Whether the claim was committed or released for good. */
+  #ended = false;
+  /** Whether the store takes its time to do so. */
+  #pending = false;
   #settling: Observable<void> | undefined;
 
-  constructor(inner: Delivery<T>, claim: Claim, key: string) {
+  constructor(
+    inner: Delivery<T>,
+    claim: Claim,
+    key: string,
+    reclaim: (delivery: Delivery<T>, id: string) => Verdict | Observable<Verdict>,
+  ) {
     super(inner);
     this.#claim = claim;
     this.#key = key;
+    this.#reclaim = reclaim;
+  }
+
+  override park(): void {
+    if (this.#claim === undefined || this.#ended) return;
+    const answer = this.#tell('release');
+    this.#claim = undefined;
+    if (!isInput(answer)) return;
+    const released = new AsyncSubject<never>();
+    this.#releasing = released;
+    const failed = (cause: unknown) => {
+      const failure = this.#failure('release', cause);
+      this.#settling = throwError(() => failure);
+      released.complete();
+    };
+    whenDone(answer, () => released.complete(), failed);
+  }
+
+  override resume(): Decision | undefined | Observable<Decision | undefined> {
+    if (this.#claim !== undefined || this.#ended) return undefined;
+    const releasing = this.#releasing;
+    if (releasing !== undefined)
+      return concat(
+        releasing,
+        defer(() => inputOf(this.#claimAgain())),
+      );
+    return this.#claimAgain();
+  }
+
+  #claimAgain(): Decision | undefined | Observable<Decision | undefined> {
+    const take = (verdict: Verdict): Decision | undefined => {
+      if (verdict === 'run') return undefined;
+      if (!isClaim(verdict)) return verdict;
+      if (this.#ended) void verdict.release();
+      else this.#claim = verdict;
+      return undefined;
+    };
+    const verdict = this.#reclaim(this.inner, this.#key);
+    return isInput<Verdict>(verdict) ? from(verdict).pipe(map(take)) : take(verdict);
   }
 
   override get settled(): boolean {
-    return this.#settled || this.inner.settled;
+    return this.#pending || this.inner.settled;
   }
 
   override get settling(): Observable<void> | undefined {
@@ -217,10 +276,12 @@ class ClaimedDelivery<T> extends DecoratedDelivery<T> {
 
   override confirm(): Observable<void> {
     return defer(() => {
-      if (this.settled) return this.inner.confirm();
-      this.#settled = true;
+      const claim = this.#claim;
+      if (this.#ended || claim === undefined) return this.inner.confirm();
+      this.#ended = true;
+      this.#pending = true;
       let failure: StoreFailedError | undefined;
-      const committed = defer(() => inputOf(this.#claim.commit())).pipe(
+      const committed = defer(() => inputOf(claim.commit())).pipe(
         catchError((cause: unknown) => {
           failure = this.#failure('commit', cause);
           return EMPTY;
@@ -235,24 +296,18 @@ class ClaimedDelivery<T> extends DecoratedDelivery<T> {
     });
   }
 
-  /** Hands it back when nobody wants it any more, and the claim even if it came after its delivery was handed back. */
-  discard(): void {
-    if (!this.#settled) this.#end('release', () => this.inner.settled || this.inner.nak(0));
-  }
-
+  /**
+   * The claim first, so that whoever gets the event next finds it as it is; then the settlement, whatever the store says.
+   * The claim ends even if the delivery was settled elsewhere, by a drain or another run's late ack: nobody else ends it.
+   */
   #settle(operation: 'commit' | 'release', settle: () => boolean): boolean {
-    return !this.settled && this.#end(operation, settle);
-  }
-
-  /** The claim first, so that whoever gets the event next finds it as it is; then the settlement, whatever the store says. */
-  #end(operation: 'commit' | 'release', settle: () => boolean): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
     const answer = this.#tell(operation);
-    if (!isInput(answer)) {
-      this.#settled = settle();
-      return this.#settled;
-    }
+    if (!isInput(answer)) return settle();
+    if (this.inner.settled) return false;
     const settling = new AsyncSubject<void>();
-    this.#settled = true;
+    this.#pending = true;
     this.#settling = settling;
     whenDone(
       answer,
@@ -270,7 +325,7 @@ class ClaimedDelivery<T> extends DecoratedDelivery<T> {
 
   #tell(operation: 'commit' | 'release'): ReturnType<Claim['commit']> {
     try {
-      return this.#claim[operation]();
+      return this.#claim?.[operation]();
     } catch (cause) {
       const failure = this.#failure(operation, cause);
       this.#settling = throwError(() => failure);
@@ -283,6 +338,6 @@ class ClaimedDelivery<T> extends DecoratedDelivery<T> {
   }
 }
 
-function inputOf(answer: ObservableInput<unknown> | void): ObservableInput<unknown> {
-  return isInput(answer) ? answer : EMPTY;
+function inputOf<A>(answer: A | undefined | void | ObservableInput<A>): ObservableInput<A | undefined> {
+  return isInput<A>(answer as A) ? (answer as ObservableInput<A>) : of(answer as A);
 }

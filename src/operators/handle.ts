@@ -9,13 +9,14 @@ import {
   Subscription,
   type Unsubscribable,
 } from 'rxjs';
-import type { DecoratedDelivery } from '../core/decorated-delivery.ts';
+import { type DecoratedDelivery, isLastAttempt } from '../core/decorated-delivery.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { BufferOverflowError, HandlerTimeoutError, LeaseLostError, MillraceError } from '../core/errors.ts';
 import { isFatal } from '../core/failures.ts';
 import { fifo } from '../core/fifo.ts';
 import {
   type Arrival,
+  type Decision,
   type Failed,
   type Handler,
   isOutcome,
@@ -111,11 +112,12 @@ function run<T, R>(
   const adaptive = options.adaptive && adaptiveLimit(cap, options.adaptive, scheduler, admit);
   const ready = fifo<Delivery<T>>();
   const running = new Set<Run<T>>();
+  const resuming = new Set<Delivery<T>>();
   const keeper = leaseKeeper(scheduler);
   const clock = timeout === Number.POSITIVE_INFINITY ? undefined : timeouts<Run<T>>(timeout, scheduler, expire);
   const drains = new Map<AbortSignal, () => void>();
   /** What was decided before it came here, and waits for its turn all the same. */
-  const decided = new WeakMap<Delivery<T>, Failed<T> | Retry<T>>();
+  const decided = new WeakMap<Delivery<T>, Decision>();
   const blockable = (prefetch: number) => Math.min(maxBlocked ?? Math.floor(prefetch / 2), prefetch - 1);
   const order =
     orderBy &&
@@ -132,6 +134,7 @@ function run<T, R>(
     const { draining } = arrival.subscription;
     if (draining.aborted) return handBack(arrival, 0, sourceGone());
     if (draining !== lastDraining) watch(draining);
+    if (arrival.settled) return passOver(arrival, undefined); // a copy of one that was settled; it must not pass for its retry
     if (orderBy === undefined || order === undefined) return enqueue(arrival);
     let key: unknown;
     try {
@@ -147,7 +150,7 @@ function run<T, R>(
   function pass(outcome: Skipped<T> | Failed<T> | Retry<T>): void {
     const key = outcome.kind === 'skipped' ? undefined : keyOf(outcome.delivery);
     if (key === undefined || order === undefined) return emit(outcome);
-    decided.set(outcome.delivery, outcome as Failed<T> | Retry<T>);
+    decided.set(outcome.delivery, outcome);
     if (order.arrive(key, outcome.delivery)) keeper.keep(outcome.delivery);
   }
 
@@ -159,10 +162,23 @@ function run<T, R>(
     }
   }
 
+  /** Its turn in its lane has come: it takes again what it gave up while it waited, and goes on, or is decided. */
   function takeTurn(delivery: DecoratedDelivery<T>): void {
-    const outcome = decided.get(delivery.inner);
-    if (outcome === undefined) enqueue(delivery);
-    else emit({ ...outcome, delivery });
+    const decision = decided.get(delivery.inner) ?? delivery.resume();
+    if (!isInput<Decision | undefined>(decision)) return goOn(delivery, decision as Decision | undefined); // TypeScript cannot subtract the inputs
+    active += 1;
+    resuming.add(delivery);
+    const resumed = (answer: Decision | undefined) => {
+      if (!resuming.delete(delivery)) return void delivery.nak(0);
+      active -= 1;
+      goOn(delivery, answer);
+    };
+    whenDone<Decision | undefined>(decision, resumed, (error) => resumed({ kind: 'failed', error }));
+  }
+
+  function goOn(delivery: DecoratedDelivery<T>, decision: Decision | undefined): void {
+    if (decision === undefined) enqueue(delivery);
+    else emit({ ...decision, delivery });
   }
 
   function enqueue(delivery: Delivery<T>): void {
@@ -222,8 +238,10 @@ function run<T, R>(
   /** It was settled elsewhere, or its lease was lost and somebody else has it by now: running it would only repeat it. */
   function passOver(delivery: Delivery<T>, release: (() => void) | undefined): void {
     release?.();
-    if (delivery.settled) emit({ kind: 'skipped', delivery, reason: 'settled before it was handled' });
-    else handBack(delivery, 0, new LeaseLostError(delivery.subscription.lease ?? 0));
+    if (delivery.settled) {
+      delivery.nak(0); // changes nothing about the delivery, but gives back what was claimed for it
+      emit({ kind: 'skipped', delivery, reason: 'settled before it was handled' });
+    } else handBack(delivery, 0, new LeaseLostError(delivery.subscription.lease ?? 0));
   }
 
   function finish(item: Run<T>, outcome: Succeeded<T, R> | Failed<T>): void {
@@ -281,9 +299,8 @@ function run<T, R>(
     }
   }
 
-  function returnHeld(delivery: Delivery<T>, delay: number): void {
-    const room = 'The room for deliveries that wait for their turn';
-    handBack(delivery, delay, delay === 0 ? sourceGone() : new BufferOverflowError(room, order?.held ?? 0));
+  function returnHeld(delivery: Delivery<T>, delay: number, full: BufferOverflowError | undefined): void {
+    handBack(delivery, delay, full ?? sourceGone());
   }
 
   function skip(delivery: Delivery<T>): void {
@@ -330,10 +347,11 @@ function run<T, R>(
     adaptive?.stop();
     const waiting = [...ready.drain(), ...(order?.drain() ?? [])];
     order?.stop();
-    if (finished) return; // what is not settled yet is settled downstream, and its lease is kept until then
+    if (finished) return keeper.finish(); // what is not settled yet is settled downstream, and its lease is kept until then
     keeper.stop();
     const rest = new Subscription(); // so that one that throws keeps none of the others
-    for (const delivery of waiting) rest.add(() => void delivery.nak(0));
+    for (const delivery of [...waiting, ...resuming]) rest.add(() => void delivery.nak(0));
+    resuming.clear();
     for (const item of running) rest.add(() => abandon(item));
     rest.unsubscribe();
   };
@@ -363,9 +381,6 @@ function sourceGone(): MillraceError {
 }
 
 /** Whether the broker gives it up when it is handed back. */
-function isLastAttempt({ attempt, subscription }: Delivery): boolean {
-  return attempt >= (subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
-}
 
 function check<T, R>(handler: Handler<T, R>, options: HandleOptions<T>): void {
   if (typeof handler !== 'function') throw new TypeError(`'handler' must be a function, not ${typeof handler}`);

@@ -1,6 +1,7 @@
 import { Observable, type SchedulerLike, type Subscription } from 'rxjs';
-import { DecoratedDelivery } from '../core/decorated-delivery.ts';
+import { DecoratedDelivery, isLastAttempt } from '../core/decorated-delivery.ts';
 import type { Delivery, Position } from '../core/delivery.ts';
+import { BufferOverflowError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
 
 /** What the lanes tell whoever runs their deliveries, when one arrives or a settlement moves its lane on. */
@@ -9,8 +10,8 @@ export interface LaneEvents<T> {
   ready(delivery: DecoratedDelivery<T>): void;
   /** Its event was settled by an earlier delivery: there is nothing to do. */
   repeated(delivery: Delivery<T>): void;
-  /** It cannot wait here for its turn: hand it back for `delay` ms. */
-  returned(delivery: Delivery<T>, delay: number): void;
+  /** It cannot wait here for its turn, since `full`, or since nothing more arrives: hand it back for `delay` ms. */
+  returned(delivery: Delivery<T>, delay: number, full?: BufferOverflowError): void;
 }
 
 /** Keeps each key's deliveries in order, one at a time, while different keys run side by side. */
@@ -52,6 +53,8 @@ interface Lane<T> {
 
 interface Away {
   readonly rank: number;
+  /** How often it was handed back for want of room. */
+  readonly returns: number;
   readonly due: number;
   readonly until: number;
 }
@@ -65,6 +68,10 @@ const DEFAULT_PATIENCE = 30_000;
 
 /** The longest delay that host timers take. */
 const MAX_TIMER = 2 ** 31 - 1;
+
+/** How long a delivery is handed back for at first and at most, in ms, when there is no room for it behind a retry. */
+const RETURN_DELAY = 100;
+const MAX_RETURN_DELAY = 10_000;
 
 /** How long a delivery is handed back for when there are as many lanes as there may be, in ms. */
 const FULL_DELAY = 1_000;
@@ -83,7 +90,7 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
   function arrive(key: unknown, inner: Delivery<T>): boolean {
     const lane = byKey.get(key) ?? open(key);
     if (lane === undefined) {
-      events.returned(inner, FULL_DELAY);
+      events.returned(inner, FULL_DELAY, new BufferOverflowError('The set of lanes', maxLanes));
       return false;
     }
     const delivery = enter(lane, inner);
@@ -92,12 +99,11 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
       events.ready(delivery);
       return false;
     }
-    if (lane.away.size > 0 && blocked >= maxBlocked(inner.subscription.prefetch) && redelivers(inner)) {
-      const delay = returnDelay(lane);
-      waitFor(lane, delivery, delay);
-      events.returned(delivery, delay);
+    if (isBehindRetry(lane, delivery) && blocked >= roomFor(inner)) {
+      sendBack(lane, delivery);
       return false;
     }
+    delivery.park();
     change(lane, () => insert(lane, delivery));
     return true;
   }
@@ -115,7 +121,8 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
     const identity = position === undefined ? eventKey(inner.event) : placeOf(position, inner.subscription.consumer);
     const away = lane.away.size === 0 ? undefined : lane.away.get(identity);
     if (away !== undefined) change(lane, () => lane.away.delete(identity));
-    return new LaneDelivery(inner, lane, settled, identity, position?.sequence ?? away?.rank ?? arrivals);
+    const rank = position?.sequence ?? away?.rank ?? arrivals;
+    return new LaneDelivery(inner, { lane, settled, identity, rank, returns: away?.returns ?? 0 });
   }
 
   /** There is one source mostly, the first; only the places of others need a name. */
@@ -128,29 +135,61 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
   function mayRun(lane: Lane<T>, delivery: LaneDelivery<T>): boolean {
     if (lane.head !== undefined) return false;
     const first = lane.held[0];
-    if (first !== undefined && first.rank < delivery.rank) return false;
-    if (lane.away.size > 0) for (const { rank } of lane.away.values()) if (rank < delivery.rank) return false;
-    return true;
+    return (first === undefined || first.rank >= delivery.rank) && !isBehindRetry(lane, delivery);
   }
 
-  /** `delay` is undefined for a delivery that is done with, and how long it is away for otherwise. */
-  function settled(delivery: LaneDelivery<T>, delay: number | undefined): void {
+  function isBehindRetry(lane: Lane<T>, delivery: LaneDelivery<T>): boolean {
+    if (lane.away.size > 0) for (const { rank } of lane.away.values()) if (rank < delivery.rank) return true;
+    return false;
+  }
+
+  /** Beside how many that are blocked it may wait. What nothing would bring again gets all room but that of the retry. */
+  function roomFor(delivery: Delivery<T>): number {
+    const { prefetch } = delivery.subscription;
+    return redelivers(delivery) ? maxBlocked(prefetch) : prefetch - 1;
+  }
+
+  /** `fate` is how long it is away for, or that it is done with, or that it was settled elsewhere, nobody here knows how. */
+  function settled(delivery: LaneDelivery<T>, fate: Fate): void {
     const { lane } = delivery;
     const isHead = lane.head === delivery;
-    if (delay === undefined) lane.lastDone = delivery.identity;
-    else if (!closed) waitFor(lane, delivery, delay);
+    const delay = typeof fate === 'number' ? fate : undefined;
+    if (fate === 'done') lane.lastDone = delivery.identity;
+    if (delay === undefined) {
+      // Nothing of it comes back.
+    } else if (!closed) waitFor(lane, delivery, delay);
     else if (isHead && redelivers(delivery)) returnHeld(lane);
     if (isHead) lane.head = undefined;
     if (lane.head === undefined) moveOn(lane);
+    if (isHead && delay !== undefined) makeRoom(lane);
+  }
+
+  /** Returns what is more than may be blocked, from the last on: what waited behind one that ran now waits for its retry. */
+  function makeRoom(lane: Lane<T>): void {
+    for (let index = lane.held.length - 1; index >= 0 && lane.away.size > 0; index -= 1) {
+      const delivery = lane.held[index];
+      if (delivery === undefined || blocked <= roomFor(delivery)) continue;
+      change(lane, () => lane.held.splice(index, 1));
+      sendBack(lane, delivery);
+    }
+  }
+
+  /** Returns it until the retries that it waits for are due, and expects it again. */
+  function sendBack(lane: Lane<T>, delivery: LaneDelivery<T>): void {
+    const delay = returnDelay(lane, delivery.returns);
+    delivery.returns += 1;
+    waitFor(lane, delivery, delay);
+    events.returned(delivery, delay, new BufferOverflowError('The room behind retries', roomFor(delivery)));
   }
 
   function waitFor(lane: Lane<T>, delivery: LaneDelivery<T>, delay: number): void {
-    if (!redelivers(delivery) || lane.held.some(({ identity }) => identity === delivery.identity)) return;
+    const isBack = lane.held.some(({ identity, settled: isOver }) => identity === delivery.identity && !isOver);
+    if (isBack || !redelivers(delivery)) return;
     const due = scheduler.now() + delay;
     const until = due + patienceOf(delivery);
     change(lane, () => {
       if (lane.away === NOWHERE) lane.away = new Map();
-      lane.away.set(delivery.identity, { rank: delivery.rank, due, until });
+      lane.away.set(delivery.identity, { rank: delivery.rank, returns: delivery.returns, due, until });
     });
     lookAt(until);
   }
@@ -207,10 +246,11 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
     return value;
   }
 
-  function returnDelay(lane: Lane<T>): number {
+  /** Until the retries that it waits for are due, and longer each time that it finds no room again. */
+  function returnDelay(lane: Lane<T>, returns: number): number {
     let due = 0;
     for (const away of lane.away.values()) due = Math.max(due, away.due);
-    return Math.max(1, due - scheduler.now());
+    return Math.max(due - scheduler.now(), Math.min(MAX_RETURN_DELAY, RETURN_DELAY * 2 ** returns));
   }
 
   return {
@@ -260,8 +300,8 @@ function insert<T>(lane: Lane<T>, delivery: LaneDelivery<T>): void {
 }
 
 /** Whether the broker will deliver it again after a nak. */
-function redelivers({ position, attempt, subscription }: Delivery): boolean {
-  return position !== undefined && attempt < (subscription.maxDeliver ?? Number.POSITIVE_INFINITY);
+function redelivers(delivery: Delivery): boolean {
+  return delivery.position !== undefined && !isLastAttempt(delivery);
 }
 
 function patienceOf({ subscription }: Delivery): number {
@@ -269,30 +309,42 @@ function patienceOf({ subscription }: Delivery): number {
   return lease === Number.POSITIVE_INFINITY ? DEFAULT_PATIENCE : lease;
 }
 
+type Fate = number | 'done' | 'elsewhere';
+
+/** A delivery's place in its lane. */
+interface LanePlace<T> {
+  readonly lane: Lane<T>;
+  readonly identity: Identity;
+  readonly rank: number;
+  readonly returns: number;
+  readonly settled: (delivery: LaneDelivery<T>, fate: Fate) => void;
+}
+
 /** A delivery that tells its lane, once, that it was settled: whether here, or elsewhere after its lease was lost. */
 class LaneDelivery<T> extends DecoratedDelivery<T> {
   readonly lane: Lane<T>;
   readonly identity: Identity;
   readonly rank: number;
-  readonly #settled: (delivery: LaneDelivery<T>, delay: number | undefined) => void;
+  /** How often it was handed back for want of room: the broker counts those deliveries, but they were no attempts. */
+  returns: number;
+  readonly #settled: (delivery: LaneDelivery<T>, fate: Fate) => void;
   #told = false;
 
-  constructor(
-    inner: Delivery<T>,
-    lane: Lane<T>,
-    settled: (delivery: LaneDelivery<T>, delay: number | undefined) => void,
-    identity: Identity,
-    rank: number,
-  ) {
+  constructor(inner: Delivery<T>, { lane, identity, rank, returns, settled }: LanePlace<T>) {
     super(inner);
     this.lane = lane;
-    this.#settled = settled;
     this.identity = identity;
     this.rank = rank;
+    this.returns = returns;
+    this.#settled = settled;
+  }
+
+  override get attempt(): number {
+    return Math.max(1, this.inner.attempt - this.returns);
   }
 
   override ack(): boolean {
-    return this.#tell(this.inner.ack(), undefined);
+    return this.#tell(this.inner.ack(), 'done');
   }
 
   override nak(delay = 0): boolean {
@@ -300,12 +352,12 @@ class LaneDelivery<T> extends DecoratedDelivery<T> {
   }
 
   override term(reason?: string): boolean {
-    return this.#tell(this.inner.term(reason), this.inner.lost === true ? 0 : undefined);
+    return this.#tell(this.inner.term(reason), 'done');
   }
 
   override confirm(): Observable<void> {
     return new Observable((subscriber) => {
-      const tell = () => this.#tell(true, undefined);
+      const tell = () => this.#tell(true, 'done');
       return this.inner.confirm().subscribe({
         error: (error) => {
           subscriber.error(error);
@@ -319,10 +371,12 @@ class LaneDelivery<T> extends DecoratedDelivery<T> {
     });
   }
 
-  #tell(stood: boolean, delay: number | undefined): boolean {
+  #tell(stood: boolean, fate: Fate): boolean {
     if (this.#told) return stood;
     this.#told = true;
-    this.#settled(this, stood || this.inner.lost === true ? delay : undefined);
+    if (stood) this.#settled(this, fate);
+    else if (this.inner.lost === true) this.#settled(this, typeof fate === 'number' ? fate : 0);
+    else this.#settled(this, 'elsewhere');
     return stood;
   }
 }

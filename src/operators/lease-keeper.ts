@@ -4,6 +4,8 @@ import type { Delivery } from '../core/delivery.ts';
 /** Keeps the leases of deliveries until they are settled, from one timer for all. */
 export interface LeaseKeeper {
   keep(delivery: Delivery): void;
+  /** Nothing more comes: stops as soon as all are settled, and at once if they are. */
+  finish(): void;
   /** Stops at once, whatever is still unsettled. */
   stop(): void;
 }
@@ -43,6 +45,10 @@ export function leaseKeeper(scheduler: SchedulerLike): LeaseKeeper {
       timer?.unsubscribe();
       period = Math.min(period, lease / 3);
       timer = scheduler.schedule(tick, period);
+    },
+    finish() {
+      sweep();
+      if (kept.size === 0) timer?.unsubscribe();
     },
     stop() {
       timer?.unsubscribe();

@@ -1,5 +1,6 @@
 import { asyncScheduler, map, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import { type Backoff, defaultBackoff, STOP } from '../core/backoff.ts';
+import { isLastAttempt } from '../core/decorated-delivery.ts';
 import { isFatal, retryAtOf } from '../core/failures.ts';
 import type { Failed, Outcome } from '../core/outcome.ts';
 import { askBackoff } from './ask-backoff.ts';
@@ -34,8 +35,8 @@ export function redeliver<T, R>(
 
   function decide(failed: Failed<T>): Outcome<T, R> {
     const { delivery, error } = failed;
-    const { attempt, position, subscription } = delivery;
-    if (isFatal(error) || attempt >= (subscription.maxDeliver ?? Number.POSITIVE_INFINITY)) return failed;
+    const { attempt, position } = delivery;
+    if (isFatal(error) || isLastAttempt(delivery)) return failed;
     const now = scheduler.now();
     try {
       const delay = askBackoff(backoff, attempt, position === undefined ? 0 : now - position.time);

@@ -1,4 +1,5 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
+import { nextTurn } from '../core/next-turn.ts';
 
 /** Something that is to be over by a certain time. */
 export interface Timed {
@@ -40,7 +41,15 @@ export function timeouts<T extends Timed>(
     timer = scheduler.schedule(tick, Math.min(MAX_TIMER, Math.max(0, first.deadline - scheduler.now())));
   }
 
+  /** A late timer says that the process was busy: what else is due by now gets its turn before anything expires. */
   function tick(): void {
+    const first = items[0];
+    if (first !== undefined && scheduler.now() > first.deadline) nextTurn(scheduler, expire);
+    else expire();
+  }
+
+  function expire(): void {
+    if (timer === undefined) return;
     timer = undefined;
     const now = scheduler.now();
     sweep();

@@ -14,11 +14,12 @@ import { subscribing } from './contract/subscribing.ts';
  * @example
  * ```ts
  * for (const { name, requires = [], run } of transportContract) {
- *   it(name, async ({ skip }) => {
+ *   it(name, async ({ skip, onTestFinished }) => {
  *     const context = await makeContext(); // a ContractContext: a new transport, an address of its own
  *     const missing = requires.find((capability) => !context.transport.capabilities[capability]);
  *     skip(missing !== undefined, `does not claim ${missing}`);
- *     await run(context).finally(() => lastValueFrom(context.transport.drain({ grace: 0 })));
+ *     onTestFinished(() => context.transport.drain({ grace: 0 }).subscribe());
+ *     await run(context);
  *   });
  * }
  * ```

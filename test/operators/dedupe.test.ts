@@ -108,6 +108,15 @@ describe('dedupe', () => {
     expect(store.log).toEqual(['claim /test 1', 'claim /other 1', 'claim /test 1 redriven 2']);
   });
 
+  it('takes an event that was sent back from the dead letters for another one', () => {
+    const headers = { 'millrace-redriven': '1' };
+    const sent = [fakeDelivery(), fakeDelivery(), fakeDelivery({ headers }), fakeDelivery({ headers })];
+
+    const arrivals = collect(memoryDedupeStore(), {}, ...sent);
+
+    expect(arrivals.map(isOutcome)).toEqual([false, true, false, true]);
+  });
+
   it('takes another key', () => {
     const store = memoryDedupeStore();
     const options = { key: (delivery: Delivery) => String(delivery.event.data) };
@@ -207,15 +216,15 @@ describe('dedupe, when a delivery is settled', () => {
     expect(store.log.slice(2)).toEqual(['release /test 1', 'commit /test 1']);
   });
 
-  it('does nothing to the claim of a delivery that was settled elsewhere', () => {
+  it('ends the claim of a delivery that was settled elsewhere', () => {
     const delivery = fakeDelivery();
     const store = recordingStore();
 
     const arrival = claimed(store, delivery);
     delivery.ack();
 
-    expect([arrival.settled, arrival.nak()]).toEqual([true, false]);
-    expect(store.log).toEqual(['claim /test 1']);
+    expect([arrival.settled, arrival.nak(), arrival.ack()]).toEqual([true, false, false]);
+    expect(store.log).toEqual(['claim /test 1', 'release /test 1']);
   });
 });
 

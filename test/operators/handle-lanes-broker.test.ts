@@ -2,6 +2,7 @@ import { constant, handle, type Outcome, redeliver, settle } from 'millrace';
 import { concat, ignoreElements, map, NEVER, type Observable, Subject, type Subscription, throwError, timer } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
+import { DeafDelivery } from '../support/behaviours.ts';
 import { boom } from '../support/made.ts';
 import { type MemoryRig, memoryRig, nothing } from '../support/memory-rig.ts';
 
@@ -131,7 +132,6 @@ describe('handle, with an order, on a broker', () => {
   it('runs a copy of what was lost while it ran only if that one failed', async () => {
     const rig = memoryRig({ ackWait: 300 });
     rig.publish('x', 'x', 'y', 'y');
-    const deaf = (delivery: Delivery): Delivery => Object.create(delivery, { working: { value: () => undefined } });
     const start = rig.time.now();
     const log: string[] = [];
     const works: Record<string, () => Observable<unknown>> = {
@@ -146,7 +146,7 @@ describe('handle, with an order, on a broker', () => {
     const subscription = rig
       .deliveries()
       .pipe(
-        map((delivery) => (Number(delivery.event.id) % 2 === 1 ? deaf(delivery) : delivery)),
+        map((delivery) => (Number(delivery.event.id) % 2 === 1 ? new DeafDelivery(delivery) : delivery)),
         handle(handler, { orderBy: bySubject, scheduler: rig.time }),
         redeliver(constant(50), { scheduler: rig.time }),
         settle({ scheduler: rig.time }),

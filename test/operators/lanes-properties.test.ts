@@ -4,7 +4,7 @@ import { map } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { DedupeStore } from '../../src/core/dedupe-store.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
-import { type Behaviour, behave, deaf, failure, success } from '../support/behaviours.ts';
+import { type Behaviour, behave, DeafDelivery, failure, success } from '../support/behaviours.ts';
 import { boom } from '../support/made.ts';
 import { memoryRig, nothing } from '../support/memory-rig.ts';
 
@@ -82,7 +82,7 @@ async function run({ events, concurrency, prefetch, maxDeliver, maxAttempts: att
   const subscription = rig
     .deliveries(prefetch)
     .pipe(
-      map((delivery) => (planOf(delivery).deaf && delivery.attempt === 1 ? deaf(delivery) : delivery)),
+      map((delivery) => (planOf(delivery).deaf && delivery.attempt === 1 ? new DeafDelivery(delivery) : delivery)),
       dedupe(flaky, { scheduler: rig.time }),
       handle(handler, { concurrency, timeout: 50, orderBy: ({ event }) => event.subject, scheduler: rig.time }),
       redeliver(maxAttempts(constant(RETRY_DELAY), attempts), { scheduler: rig.time }),

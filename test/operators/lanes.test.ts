@@ -151,14 +151,40 @@ describe('lanes', () => {
     expect(all.held).toBe(2);
   });
 
-  it('holds what is on its last attempt in any case: handed back, it would be lost', () => {
+  it('hands back what waited behind one that ran, when that one fails and it is more than may be blocked', () => {
+    const { arrive, running, log, lanes: all } = rig({ maxBlocked: () => 2 });
+
+    for (const n of [1, 2, 3, 4, 5]) arrive(n);
+    const before = log();
+    running(1).nak(200);
+
+    expect([before, log(), all.held]).toEqual([['run 1'], ['return 5 200', 'return 4 200'], 2]);
+  });
+
+  it('holds what is on its last attempt beyond that, but for the room of the retry itself', () => {
     const { arrive, running, log, lanes: all } = rig({ maxBlocked: () => 0 });
+    const last = { attempt: 3, subscription: { maxDeliver: 3, lease: 1_000, prefetch: 3 } };
 
     arrive(1);
     running(1).nak(200);
-    arrive(2, 'key', { attempt: 3, subscription: { maxDeliver: 3, lease: 1_000 } });
+    for (const n of [2, 3, 4]) arrive(n, 'key', last);
 
-    expect([log(), all.held]).toEqual([['run 1'], 1]);
+    expect([log(), all.held]).toEqual([['run 1', 'return 4 200'], 2]);
+  });
+
+  it('hands back nothing that comes before what it waits for', () => {
+    const { arrive, running, log, lanes: all } = rig({ maxBlocked: () => 0 });
+
+    arrive(1);
+    arrive(2);
+    running(1).nak(200);
+    arrive(3);
+    arrive(1, 'key', { attempt: 2 });
+    const before = log();
+    arrive(2, 'key', { attempt: 2 });
+
+    expect(before).toEqual(['run 1', 'return 2 200', 'return 3 200', 'run 1']);
+    expect([log(), all.held]).toEqual([[], 1]);
   });
 
   it('holds as many as come behind a first one that runs', () => {

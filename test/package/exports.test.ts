@@ -38,7 +38,6 @@ describe('exported names', () => {
         "StreamNotFoundError",
         "TransportClosedError",
         "UnboundAddressError",
-        "UnsupportedError",
         "WrongSequenceError",
         "adaptiveStep",
         "addressMatcher",

@@ -101,7 +101,9 @@ export class CountedDelivery extends DecoratedDelivery {
   }
 }
 
-/** A delivery whose broker hears nothing of it while it runs, so that its lease is lost. */
-export function deaf(delivery: Delivery): Delivery {
-  return Object.create(delivery, { working: { value: () => undefined } }) as Delivery;
+/** A delivery whose broker does not hear that it is worked on, so that its lease is lost. */
+export class DeafDelivery extends DecoratedDelivery {
+  override working(): void {
+    // unheard
+  }
 }

@@ -48,6 +48,7 @@ export type Advisory =
 export interface ConsumerStream {
   readonly log: MessageLog;
   readonly subjects: readonly string[];
+  binds(address: string): boolean;
   /** A consumer is done with a message: it was acked or given up on purpose. */
   done(message: StoredMessage): void;
 }
@@ -366,9 +367,10 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
       const info: SubscriptionInfo = {
         stream: settings.stream,
         consumer: settings.name,
-        lease: leaseOf(1),
+        lease: Math.min(...(settings.backoff.length === 0 ? [settings.ackWait] : settings.backoff)),
         prefetch: puller.prefetch,
         ...(settings.maxDeliver === Number.POSITIVE_INFINITY ? {} : { maxDeliver: settings.maxDeliver }),
+        takes: (address) => stream.binds(address) && (wants === undefined || wants(address)),
         draining: puller.draining,
       };
       const place: Place = {

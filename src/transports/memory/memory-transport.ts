@@ -92,17 +92,20 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
 
   function prepare(event: Event, options: PublishOptions): MemoryMessage {
     const { address = addressOf, headers = NO_HEADERS, messageId = eventKey, expect } = options;
-    const populated = populate(event);
-    validateEvent(populated);
+    const populated = complete(event);
     const to = typeof address === 'function' ? address(populated) : address;
     validateAddress(to);
     const id = typeof messageId === 'function' ? messageId(populated) : messageId;
     return { address: to, event: populated, headers, messageId: id === false || id === '' ? undefined : id, expect };
   }
 
-  function populate(event: Event): Event {
+  /** An event as it may travel: with a source, and valid. */
+  function complete(event: Event): Event {
     const source: unknown = event?.source;
-    return source === undefined || source === '' || source === AUTO_POPULATE ? { ...event, source: name } : event;
+    const isOpen = source === undefined || source === '' || source === AUTO_POPULATE;
+    const populated = isOpen ? { ...event, source: name } : event;
+    validateEvent(populated);
+    return populated;
   }
 
   function store(message: MemoryMessage, mustBeStored: boolean): Receipt {
@@ -193,7 +196,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     requests<T>({ address, queue }: { readonly address: string; readonly queue?: string }) {
       validateAddress(address, { wildcards: true });
       if (queue !== undefined) validateName('queue', queue);
-      return (requests(broker, state, address, queue) as Observable<IncomingRequest<T>>).pipe(share());
+      return (requests(broker, state, address, queue, complete) as Observable<IncomingRequest<T>>).pipe(share());
     },
 
     drain: ({ grace = DEFAULT_GRACE } = {}) =>

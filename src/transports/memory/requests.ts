@@ -56,29 +56,37 @@ export function request(broker: MemoryBroker, state: TransportState, outgoing: O
   });
 }
 
-/** Receives requests while subscribed. What has no reply address is nobody's request and is left out. */
+/** Receives requests while subscribed; `complete` fills and checks each reply. What has no reply address is nobody's request and is left out. */
 export function requests(
   broker: MemoryBroker,
   state: TransportState,
   address: string,
   queue: string | undefined,
+  complete: (event: Event) => Event,
 ): Observable<IncomingRequest> {
   return new Observable((subscriber) => {
     if (state.draining.aborted) throw new TransportClosedError(state.name);
     const leave = broker.router.listen(address, queue, (message) => {
       const { event, reply } = message;
-      if (event !== undefined && reply !== undefined) subscriber.next(incoming(broker, message, event, reply));
+      if (event !== undefined && reply !== undefined)
+        subscriber.next(incoming(broker, message, event, reply, complete));
     });
-    const complete = () => subscriber.complete();
-    state.sources.add(complete);
+    const end = () => subscriber.complete();
+    state.sources.add(end);
     return () => {
-      state.sources.delete(complete);
+      state.sources.delete(end);
       leave();
     };
   });
 }
 
-function incoming(broker: MemoryBroker, message: CoreMessage, event: Event, inbox: string): IncomingRequest {
+function incoming(
+  broker: MemoryBroker,
+  message: CoreMessage,
+  event: Event,
+  inbox: string,
+  complete: (event: Event) => Event,
+): IncomingRequest {
   const { router } = broker;
   const gone = new AbortController();
   router.onceDeserted(inbox, () => gone.abort());
@@ -91,7 +99,7 @@ function incoming(broker: MemoryBroker, message: CoreMessage, event: Event, inbo
     address: message.address,
     headers: message.headers,
     signal: gone.signal,
-    reply: (event) => answer(event, {}),
+    reply: (event) => answer(complete(event), {}),
     end: () => answer(undefined, {}),
     fail: (code, text) => answer(undefined, { [ERROR_CODE]: code, [ERROR_MESSAGE]: text }),
   };

@@ -44,7 +44,6 @@ export interface PurgeOptions {
 export interface Stream extends ConsumerStream {
   readonly settings: StreamSettings;
   readonly consumers: Map<string, Consumer>;
-  binds(address: string): boolean;
   store(incoming: Incoming): { readonly sequence: number; readonly duplicate: boolean };
   configure(settings: StreamSettings): void;
   addConsumer(name: string, consumer: Consumer): void;

@@ -90,4 +90,22 @@ describe('memoryTransport', () => {
     const longest = Math.max(...turns.map((done, index) => done - (turns[index - 1] ?? 0)));
     expect(longest).toBeLessThanOrEqual(2_500);
   });
+
+  it('leaves the event loop its turns while one delivery is handed back again and again', async () => {
+    const broker = memoryBroker();
+    const transport = memoryTransport(broker);
+    lastOf(ensureStream(broker, { name: 'SHOP', subjects: ['shop.>'] }));
+    publish(transport, '1', { address: 'shop.orders' });
+    const attempts = { last: 0 };
+
+    const subscription = transport.subscribe({ stream: 'SHOP' }).subscribe((delivery) => {
+      attempts.last = delivery.attempt;
+      delivery[delivery.attempt < MANY ? 'nak' : 'ack']();
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    subscription.unsubscribe();
+
+    expect(attempts.last).toBeGreaterThan(0);
+    expect(attempts.last).toBeLessThanOrEqual(2_500);
+  });
 });

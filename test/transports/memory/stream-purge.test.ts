@@ -121,6 +121,17 @@ describe('deleteMessage', () => {
     expect((await open('all')).ids).toEqual(['a1', 'b2', 'b4', 'a5']);
   });
 
+  it('takes from its consumers a message that waits to come again', async () => {
+    const { time, broker, consumer, open } = stocked();
+    consumer('all');
+    const opened = await open('all', (delivery) => delivery.attempt === 1 && delivery.nak(1_000));
+
+    lastOf(deleteMessage(broker, 'SHOP', 3));
+    await time.advanceBy(1_000);
+
+    expect(opened.ids.slice(5)).toEqual(['a1', 'b2', 'b4', 'a5']);
+  });
+
   it('fails where there is no such stream', () => {
     expect(errorOf(deleteMessage(stocked().broker, 'OTHER', 1))).toBeInstanceOf(StreamNotFoundError);
   });

@@ -66,6 +66,19 @@ describe('memoryBroker', () => {
     expect(time.pending).toBe(0);
   });
 
+  it('sets one timer for what is due first', async () => {
+    const { time, open } = stocked();
+    const opened = await open('billing');
+
+    opened.at(0).nak(700);
+    opened.at(1).nak(400);
+    opened.at(2).nak(600);
+
+    expect(time.pending).toBe(1);
+    await time.advanceBy(400);
+    expect([opened.ids.slice(3), time.pending]).toEqual([['2'], 1]);
+  });
+
   it('keeps its timer for the subscriptions that are left', async () => {
     const { time, open } = stocked();
     const [first, second] = [await open('billing'), await open('billing')];
