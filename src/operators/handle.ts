@@ -177,8 +177,8 @@ function run<T, R>(
   }
 
   function goOn(delivery: DecoratedDelivery<T>, decision: Decision | undefined): void {
-    if (decision === undefined) enqueue(delivery);
-    else emit({ ...decision, delivery });
+    if (decision !== undefined) decided.set(delivery, decision);
+    enqueue(delivery);
   }
 
   function enqueue(delivery: Delivery<T>): void {
@@ -213,6 +213,11 @@ function run<T, R>(
 
   function start(delivery: Delivery<T>, release: (() => void) | undefined): void {
     if (delivery.settled || delivery.lost === true) return passOver(delivery, release);
+    const decision = order === undefined ? undefined : decided.get(delivery);
+    if (decision !== undefined) {
+      release?.();
+      return emit({ ...decision, delivery });
+    }
     let result: ObservableInput<R> | R | undefined;
     active += 1;
     try {

@@ -201,7 +201,11 @@ describe('boundedConcurrency, when its buffer is full,', () => {
     const onDrop = (value: number, total: number): number => dropped.push([value, total]);
     source
       .pipe(boundedConcurrency((n) => (n === 1 ? first : of(n)), { concurrency: 1, buffer: 2, onDrop, ...options }))
-      .subscribe({ next: (n) => seen.push(n), error: (error) => seen.push(error), complete: () => seen.push('complete') });
+      .subscribe({
+        next: (n) => seen.push(n),
+        error: (error) => seen.push(error),
+        complete: () => seen.push('complete'),
+      });
     for (let n = 1; n <= count; n += 1) source.next(n);
     source.complete();
     first.complete();

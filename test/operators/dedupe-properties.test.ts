@@ -28,10 +28,16 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   published: fc.array(fc.nat(EVENTS - 1), { minLength: 1, maxLength: 25 }),
   failures: fc.array(fc.array(failure, { maxLength: 3 }), { minLength: EVENTS, maxLength: EVENTS }),
   success,
-  deaf: fc.array(fc.integer({ min: 0, max: 5 }).map((n) => n === 0), { maxLength: 40 }),
+  deaf: fc.array(
+    fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+    { maxLength: 40 },
+  ),
   store: fc.record({
     latency: fc.option(fc.integer({ min: 0, max: 30 }), { nil: undefined }),
-    failures: fc.array(fc.integer({ min: 0, max: 5 }).map((n) => n === 0), { maxLength: 20 }),
+    failures: fc.array(
+      fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+      { maxLength: 20 },
+    ),
   }),
   concurrency: fc.integer({ min: 1, max: 6 }),
   prefetch: fc.integer({ min: 1, max: 12 }),

@@ -79,7 +79,11 @@ describe('dedupe', () => {
   it.each([
     { what: 'fails', init: { attempt: 3, subscription: { maxDeliver: 3 } }, kind: 'failed' },
     { what: 'goes back before', init: { attempt: 2, subscription: { maxDeliver: 3 } }, kind: 'retry' },
-    { what: 'goes back where nothing is stored', init: { position: undefined, subscription: { maxDeliver: 1 } }, kind: 'retry' },
+    {
+      what: 'goes back where nothing is stored',
+      init: { position: undefined, subscription: { maxDeliver: 1 } },
+      kind: 'retry',
+    },
   ])('loses nothing by handing back on the last attempt what is being handled: it $what', ({ init, kind }) => {
     const [, second] = collect(memoryDedupeStore(), {}, fakeDelivery(), fakeDelivery(init));
 

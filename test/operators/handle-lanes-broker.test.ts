@@ -1,5 +1,15 @@
 import { constant, handle, type Outcome, redeliver, settle } from 'millrace';
-import { concat, ignoreElements, map, NEVER, type Observable, Subject, type Subscription, throwError, timer } from 'rxjs';
+import {
+  concat,
+  ignoreElements,
+  map,
+  NEVER,
+  type Observable,
+  Subject,
+  type Subscription,
+  throwError,
+  timer,
+} from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { DeafDelivery } from '../support/behaviours.ts';
@@ -79,9 +89,7 @@ describe('handle, with an order, on a broker', () => {
     await rig.time.advanceBy(10_000);
 
     const ran = (from: number, to: number): number[] =>
-      log
-        .map((entry) => Number(entry.match(/run (\d+)@/)?.[1]))
-        .filter((n) => n >= from && n <= to);
+      log.map((entry) => Number(entry.match(/run (\d+)@/)?.[1])).filter((n) => n >= from && n <= to);
     const count = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
     expect(ran(1, 12)).toEqual([1, 1, 1, ...count(1, 12)]);
     expect(ran(13, 24)).toEqual(count(13, 24));
@@ -136,7 +144,11 @@ describe('handle, with an order, on a broker', () => {
     const log: string[] = [];
     const works: Record<string, () => Observable<unknown>> = {
       '1': () => timer(500, rig.time),
-      '3': () => concat(timer(500, rig.time).pipe(ignoreElements()), throwError(() => boom)),
+      '3': () =>
+        concat(
+          timer(500, rig.time).pipe(ignoreElements()),
+          throwError(() => boom),
+        ),
     };
     const handler = ({ event, attempt }: Delivery): unknown => {
       log.push(`run ${event.id}@${rig.time.now() - start}`);

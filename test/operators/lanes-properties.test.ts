@@ -29,7 +29,10 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   events: fc.array(
     fc.record({
       key: fc.constantFrom('w', 'x', 'y', 'z'),
-      failures: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(failure, { maxLength: 5 }) }),
+      failures: fc.oneof(
+        { weight: 3, arbitrary: fc.constant([]) },
+        { weight: 1, arbitrary: fc.array(failure, { maxLength: 5 }) },
+      ),
       success,
       deaf: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
       unclaimed: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),

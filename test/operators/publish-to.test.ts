@@ -87,7 +87,12 @@ describe('publishTo', () => {
     const seen: unknown[] = [];
 
     of(...[1, 2, 3].map(nthEvent))
-      .pipe(publishTo(recordingPublisher(() => new Subject<Receipt>()), { buffer: 1 }))
+      .pipe(
+        publishTo(
+          recordingPublisher(() => new Subject<Receipt>()),
+          { buffer: 1 },
+        ),
+      )
       .subscribe({ error: (error) => seen.push(error) });
 
     expect(seen).toEqual([new BufferOverflowError('The buffer of boundedConcurrency', 1)]);

@@ -45,7 +45,12 @@ async function run({ keys, lives, works, promises, concurrency, prefetch, inOrde
       );
     }
     if (work === 0) return undefined;
-    return work < 0 ? concat(timer(-work, rig.time), throwError(() => boom)) : timer(work, rig.time);
+    return work < 0
+      ? concat(
+          timer(-work, rig.time),
+          throwError(() => boom),
+        )
+      : timer(work, rig.time);
   };
   const options = {
     concurrency,
