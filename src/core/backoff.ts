@@ -1,3 +1,5 @@
+import { LONGEST_DELAY } from './longest-delay.ts';
+
 /** What a policy returns when there is to be no further attempt. */
 export const STOP: unique symbol = Symbol.for('millrace.stop');
 
@@ -59,9 +61,6 @@ export interface JitterOptions {
   /** Source of chance: numbers from `0` up to, but not including, `1`. @defaultValue `Math.random` */
   readonly random?: () => number;
 }
-
-/** The longest delay that timers keep: beyond it, Node.js fires at once. */
-const LONGEST_DELAY = 2 ** 31 - 1;
 
 /** What retries use where no policy is given: 200 ms, doubling up to 30 s, each shortened by up to a half; never STOP. */
 export const defaultBackoff: Backoff = /* @__PURE__ */ exponential({ initial: 200, max: 30_000 });

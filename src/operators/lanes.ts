@@ -3,6 +3,7 @@ import { DecoratedDelivery, isLastAttempt } from '../core/decorated-delivery.ts'
 import type { Delivery, Position } from '../core/delivery.ts';
 import { BufferOverflowError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
+import { LONGEST_DELAY } from '../core/longest-delay.ts';
 
 /** What the lanes tell whoever runs their deliveries, when one arrives or a settlement moves its lane on. */
 export interface LaneEvents<T> {
@@ -65,9 +66,6 @@ const NOWHERE: Map<Identity, Away> = new Map();
 
 /** How much longer than its delay a retry is waited for where there is no lease to go by, in ms. */
 const DEFAULT_PATIENCE = 30_000;
-
-/** The longest delay that host timers take. */
-const MAX_TIMER = 2 ** 31 - 1;
 
 /** How long a delivery is handed back for at first and at most, in ms, when there is no room for it behind a retry. */
 const RETURN_DELAY = 100;
@@ -199,7 +197,7 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
     if (time >= timerAt) return;
     timer?.unsubscribe();
     timerAt = time;
-    timer = scheduler.schedule(forgetOverdue, Math.min(MAX_TIMER, time - scheduler.now()));
+    timer = scheduler.schedule(forgetOverdue, Math.min(LONGEST_DELAY, time - scheduler.now()));
   }
 
   function moveOn(lane: Lane<T>): void {

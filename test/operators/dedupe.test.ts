@@ -12,7 +12,7 @@ import { map, of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { ClaimResult, DedupeStore } from '../../src/core/dedupe-store.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
-import { failed, nthDelivery, retried, skipped, succeeded } from '../support/made.ts';
+import { boom, failed, nthDelivery, retried, skipped, succeeded } from '../support/made.ts';
 import { operatorLaws } from '../support/operator-laws.ts';
 import { recordingStore } from '../support/stores.ts';
 
@@ -243,4 +243,29 @@ describe('dedupe, with a store that says', () => {
 
     expect(collect(saying(result), {}, delivery)).toMatchObject([{ kind, delivery }]);
   });
+});
+
+describe('dedupe, with a key', () => {
+  it('that throws, makes the delivery fail with its error, and asks no store', () => {
+    const store = recordingStore();
+    const delivery = fakeDelivery();
+    const key = () => {
+      throw boom;
+    };
+
+    expect(collect(store, { key, onStoreFailure: 'run' }, delivery)).toEqual([failed(delivery, boom)]);
+    expect(store.log).toEqual([]);
+  });
+
+  it.each([undefined, null, 5])(
+    'that is %s, makes the delivery fail: it would be taken for a duplicate of others',
+    (key) => {
+      const store = recordingStore();
+      const delivery = fakeDelivery();
+      const error = new TypeError(`'key' of dedupe must return a text, not ${String(key)}`);
+
+      expect(collect(store, { key: () => key as never }, delivery)).toEqual([failed(delivery, error)]);
+      expect(store.log).toEqual([]);
+    },
+  );
 });

@@ -1,5 +1,17 @@
 import fc from 'fast-check';
-import { concat, defer, EMPTY, ignoreElements, NEVER, type Observable, of, type SchedulerLike, tap, throwError, timer } from 'rxjs';
+import {
+  concat,
+  defer,
+  EMPTY,
+  ignoreElements,
+  NEVER,
+  type Observable,
+  of,
+  type SchedulerLike,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
 import { DecoratedDelivery } from '../../src/core/decorated-delivery.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
 import { fatal } from '../../src/core/failures.ts';
@@ -30,7 +42,9 @@ export const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
   success,
   failure,
   fc.record({ does: fc.constantFrom('hang as a promise' as const, 'poison' as const) }),
-  fc.record({ does: fc.constantFrom('ack' as const, 'nak' as const, 'ack and throw' as const, 'term and emit' as const) }),
+  fc.record({
+    does: fc.constantFrom('ack' as const, 'nak' as const, 'ack and throw' as const, 'term and emit' as const),
+  }),
 );
 
 /** Does it. */

@@ -1,48 +1,15 @@
-import type { SchedulerLike, Subscription } from 'rxjs';
+import type { Subscription } from 'rxjs';
 import type { SubscriptionInfo } from '../../core/delivery.ts';
 import { ConsumerNotFoundError } from '../../core/errors.ts';
 import { heap } from '../../core/heap.ts';
-import { addressMatcher } from '../../core/names.ts';
-import type { Status } from '../../core/status.ts';
-import type { StartPosition } from '../../core/transport.ts';
-import { type ConsumerSettings, takesAll } from './config.ts';
+import { LONGEST_DELAY } from '../../core/longest-delay.ts';
+import type { BrokerContext } from './broker-context.ts';
+import type { ConsumerSettings } from './config.ts';
+import { matcherOf, startSequence } from './consumer-view.ts';
 import { leases } from './leases.ts';
-import type { Ledger } from './ledger.ts';
 import { type DeliveryOwner, MemoryDelivery, MemoryPosition } from './memory-delivery.ts';
 import type { MessageLog, StoredMessage } from './message-log.ts';
-import type { Turns } from './turns.ts';
-
-/** The longest delay that host timers take. */
-export const MAX_TIMER: number = 2 ** 31 - 1;
-
-/** What a consumer needs of its broker. */
-export interface BrokerContext {
-  readonly scheduler: SchedulerLike;
-  readonly turns: Turns;
-  advise(advisory: Advisory): void;
-  /** Refuses a message for a stream where all streams together have no room for it. */
-  checkRoom(address: string, stream: string): void;
-  /** A message's event as one more receiver gets it: itself, or a copy. */
-  received(message: StoredMessage): StoredMessage['event'];
-}
-
-/** What a broker tells whoever watches over it. */
-export type Advisory =
-  | {
-      readonly kind: 'maxDeliveries';
-      readonly stream: string;
-      readonly consumer: string;
-      readonly sequence: number;
-      readonly attempts: number;
-    }
-  | {
-      readonly kind: 'terminated';
-      readonly stream: string;
-      readonly consumer: string;
-      readonly sequence: number;
-      readonly attempts: number;
-      readonly reason: string | undefined;
-    };
+import type { Attachment, Puller } from './puller.ts';
 
 /** What a consumer needs of its stream. */
 export interface ConsumerStream {
@@ -51,28 +18,6 @@ export interface ConsumerStream {
   binds(address: string): boolean;
   /** A consumer is done with a message: it was acked or given up on purpose. */
   done(message: StoredMessage): void;
-}
-
-/** A subscription that takes deliveries from a consumer. */
-export interface Puller {
-  readonly prefetch: number;
-  readonly draining: AbortSignal;
-  readonly ledger: Ledger;
-  next(delivery: MemoryDelivery): void;
-  /** The consumer is gone. */
-  error(error: unknown): void;
-  status(status: Status): void;
-  /** The number of unsettled deliveries went down. */
-  settled(): void;
-}
-
-/** A puller's place at a consumer. */
-export interface Attachment {
-  readonly unsettled: number;
-  /** No more deliveries; those that are out can still be settled. */
-  detach(): void;
-  /** Aborts what is still out and hands it back; returns how many that were. */
-  abandon(reason: unknown): number;
 }
 
 /** The state of a consumer for those who look. */
@@ -319,7 +264,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     if (at >= timerAt) return;
     timer?.unsubscribe();
     timerAt = at;
-    timer = scheduler.schedule(onTimer, Math.min(MAX_TIMER, Math.max(0, at - now)));
+    timer = scheduler.schedule(onTimer, Math.min(LONGEST_DELAY, Math.max(0, at - now)));
   }
 
   function onTimer(): void {
@@ -441,33 +386,4 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
       for (const { puller } of places.splice(0)) puller.error(error);
     },
   };
-}
-
-function matcherOf(
-  { filter }: ConsumerSettings,
-  subjects: readonly string[],
-): ((address: string) => boolean) | undefined {
-  if (takesAll(filter, subjects)) return undefined;
-  const matchers = filter.map((pattern) => addressMatcher(pattern));
-  const [only] = matchers;
-  return matchers.length === 1 ? only : (address) => matchers.some((matches) => matches(address));
-}
-
-function startSequence(
-  from: StartPosition,
-  log: MessageLog,
-  wants: ((address: string) => boolean) | undefined,
-): number {
-  if (from === 'all') return log.first;
-  if (from === 'new') return log.last + 1;
-  if (from === 'last') {
-    let last = log.last + 1;
-    for (const message of log.from(log.first))
-      if (wants === undefined || wants(message.address)) last = message.sequence;
-    return last;
-  }
-  if ('sequence' in from) return from.sequence;
-  const time = new Date(from.time).getTime();
-  for (const message of log.from(log.first)) if (message.time >= time) return message.sequence;
-  return log.last + 1;
 }

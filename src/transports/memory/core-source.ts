@@ -3,8 +3,8 @@ import { BufferOverflowError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { fifo } from '../../core/fifo.ts';
 import type { OverflowPolicy } from '../../core/transport.ts';
-import type { Attachment, Puller } from './consumer.ts';
 import { type DeliveryOwner, MemoryDelivery } from './memory-delivery.ts';
+import type { Attachment, Puller } from './puller.ts';
 import type { CoreMessage, Router } from './router.ts';
 
 /** Options of a source that cannot wait. */

@@ -1,5 +1,6 @@
+export type { Advisory } from './advisory.ts';
 export type { ConsumerConfig, ConsumerSettings, Retention, StreamConfig, StreamSettings } from './config.ts';
-export type { Advisory, ConsumerInfo } from './consumer.ts';
+export type { ConsumerInfo } from './consumer.ts';
 export { type MemoryBroker, type MemoryBrokerOptions, memoryBroker } from './memory-broker.ts';
 export { type MemoryTransport, type MemoryTransportOptions, memoryTransport } from './memory-transport.ts';
 export {

@@ -4,8 +4,10 @@ import { LimitReachedError, StreamConflictError, StreamNotFoundError } from '../
 import type { Event } from '../../core/event.ts';
 import { overlaps } from '../../core/names.ts';
 import type { Expectation, Receipt } from '../../core/transport.ts';
+import type { Advisory } from './advisory.ts';
+import type { BrokerContext } from './broker-context.ts';
 import { type ConsumerConfig, consumerSettings, type StreamConfig, streamSettings, wholeNumber } from './config.ts';
-import { type Advisory, type BrokerContext, type Consumer, consumer } from './consumer.ts';
+import { type Consumer, consumer } from './consumer.ts';
 import { checkConsumer } from './provisioning-rules.ts';
 import { type Router, router } from './router.ts';
 import { type Stream, stream } from './stream.ts';

@@ -4,6 +4,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import { InvalidNameError, PublishError, TransportClosedError, UnboundAddressError } from '../../core/errors.ts';
 import { AUTO_POPULATE, type Event, eventKey } from '../../core/event.ts';
 import { isUriReference } from '../../core/is-uri-reference.ts';
+import { LONGEST_DELAY } from '../../core/longest-delay.ts';
 import { validateAddress, validateName } from '../../core/names.ts';
 import type { Status } from '../../core/status.ts';
 import type {
@@ -17,9 +18,9 @@ import type {
   Transport,
 } from '../../core/transport.ts';
 import { validateEvent } from '../../core/validate-event.ts';
-import { type Attachment, MAX_TIMER } from './consumer.ts';
 import { ledger } from './ledger.ts';
 import type { MemoryBroker, MemoryMessage } from './memory-broker.ts';
+import type { Attachment } from './puller.ts';
 import { request, requests } from './requests.ts';
 import { type MemorySubscribeOptions, subscription } from './subscriptions.ts';
 
@@ -148,7 +149,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     draining.abort();
     for (const complete of sources) complete();
     const waiting = settlements.subscribe(finishWhenSettled);
-    deadline = scheduler.schedule(finish, Math.min(grace, MAX_TIMER));
+    deadline = scheduler.schedule(finish, Math.min(grace, LONGEST_DELAY));
     finishWhenSettled();
   }
 

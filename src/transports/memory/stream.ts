@@ -3,8 +3,9 @@ import { InvalidEventError, LimitReachedError, PublishError, WrongSequenceError 
 import type { Event } from '../../core/event.ts';
 import { addressMatcher } from '../../core/names.ts';
 import type { Expectation } from '../../core/transport.ts';
+import type { BrokerContext } from './broker-context.ts';
 import type { ConsumerSettings, StreamSettings } from './config.ts';
-import type { BrokerContext, Consumer, ConsumerStream } from './consumer.ts';
+import type { Consumer, ConsumerStream } from './consumer.ts';
 import { duplicateWindow } from './duplicate-window.ts';
 import { messageLog, type StoredMessage } from './message-log.ts';
 

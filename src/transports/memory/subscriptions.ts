@@ -5,10 +5,10 @@ import { validateAddress, validateName } from '../../core/names.ts';
 import type { Status } from '../../core/status.ts';
 import type { OverflowPolicy, SubscriptionOptions } from '../../core/transport.ts';
 import { checkStart, wholeNumber } from './config.ts';
-import type { Attachment, Puller } from './consumer.ts';
 import { coreSource } from './core-source.ts';
 import type { Ledger } from './ledger.ts';
 import type { MemoryBroker } from './memory-broker.ts';
+import type { Attachment, Puller } from './puller.ts';
 
 /** Listens at an address: what is published while nobody listens is gone. */
 export interface CoreSubscribeOptions extends SubscriptionOptions {
