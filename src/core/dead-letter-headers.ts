@@ -39,7 +39,7 @@ export function describeDeadLetter(delivery: Delivery, error: unknown, now: numb
 /** How often an event was sent back from a dead-letter stream, by the headers of its message. */
 export function redriveCount(headers: MessageHeaders): number {
   const count = Number(headers[deadLetterHeaders.redriven] ?? 0);
-  return count >= 0 ? count : 0; // whatever else stands there, nobody here wrote it
+  return Number.isNaN(count) ? 0 : Math.max(0, count); // what else stands there, nobody here wrote
 }
 
 /** What went wrong, as text, whatever was thrown: some objects cannot be turned into one. */

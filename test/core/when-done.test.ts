@@ -26,7 +26,7 @@ function* failingNumbers(): Generator<number> {
 
 /** Something with a `then`, whatever that is. */
 function thenable(then: unknown, of: object = {}): object {
-  return Object.assign(of, { ['then']: then });
+  return Object.defineProperty(of, 'then', { value: then });
 }
 
 const interop = { '@@observable': () => of(1, 2) };
