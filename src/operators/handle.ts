@@ -172,6 +172,7 @@ function run<T, R>(
       if (!resuming.delete(delivery)) return void delivery.nak(0);
       active -= 1;
       goOn(delivery, answer);
+      if (ready.size > 0) admit();
     };
     whenDone<Decision | undefined>(decision, resumed, (error) => resumed({ kind: 'failed', error }));
   }

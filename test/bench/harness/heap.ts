@@ -1,0 +1,38 @@
+/** Measures how much the heap grows. */
+export interface HeapGauge {
+  /** Collects the garbage and looks at the heap. */
+  sample(): void;
+  /** MB above where it began: at the last sample, and at the highest one. */
+  growth(): { readonly growthMB: number; readonly peakMB: number };
+}
+
+const MB = 1_048_576;
+
+/** Makes a gauge that reckons from now on. */
+export function heapGauge(): HeapGauge {
+  const before = heapUsed();
+  let last = before;
+  let highest = before;
+
+  return {
+    sample() {
+      last = heapUsed();
+      highest = Math.max(highest, last);
+    },
+    growth: () => ({ growthMB: (last - before) / MB, peakMB: (highest - before) / MB }),
+  };
+}
+
+/**
+ * How many events there were for each MB that the heap grew at most: more is better, as all figures here.
+ *
+ * Growth below 1 MB counts as 1 MB: it is no more than code and caches, and may even be negative.
+ */
+export function eventsPerMB(events: number, peakMB: number): number {
+  return events / Math.max(1, peakMB);
+}
+
+function heapUsed(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
