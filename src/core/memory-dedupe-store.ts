@@ -50,21 +50,24 @@ export function memoryDedupeStore(options: MemoryDedupeStoreOptions = {}): Memor
     else if (old.get(entry.key) === entry) old.delete(entry.key);
   }
 
-  const bounds: Bounds = { ttl, now: () => scheduler.now(), forget };
+  /** Times are reckoned from here: small numbers take no room of their own beside the entry that holds them. */
+  const start = scheduler.now();
+  const now = () => Math.floor(scheduler.now() - start);
+  const bounds: Bounds = { ttl, now, forget };
 
   return {
     get size() {
       return young.size + old.size;
     },
     claim(key) {
-      const now = scheduler.now();
+      const at = now();
       const known = young.get(key) ?? old.get(key);
       if (known !== undefined) {
-        if (now < known.until) return known.state === 'committed' ? 'duplicate' : 'busy';
+        if (at < known.until) return known.state === 'committed' ? 'duplicate' : 'busy';
         known.state = 'lost';
         forget(known);
       }
-      const entry = new Entry(key, now + claimTtl, bounds);
+      const entry = new Entry(key, at + claimTtl, bounds);
       insert(entry);
       return entry;
     },
@@ -81,25 +84,25 @@ interface Bounds {
 class Entry implements Claim {
   readonly key: string;
   state: 'claimed' | 'committed' | 'lost' = 'claimed';
-  /** Until when it holds, in ms since the epoch. */
+  /** Until when it holds, in ms since the store was made. */
   until: number;
-  readonly #bounds: Bounds;
+  readonly bounds: Bounds;
 
   constructor(key: string, until: number, bounds: Bounds) {
     this.key = key;
     this.until = until;
-    this.#bounds = bounds;
+    this.bounds = bounds;
   }
 
   commit(): void {
     if (this.state !== 'claimed') return;
     this.state = 'committed';
-    this.until = this.#bounds.now() + this.#bounds.ttl;
+    this.until = this.bounds.now() + this.bounds.ttl;
   }
 
   release(): void {
     if (this.state !== 'claimed') return;
     this.state = 'lost';
-    this.#bounds.forget(this);
+    this.bounds.forget(this);
   }
 }

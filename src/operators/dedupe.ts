@@ -6,7 +6,6 @@ import {
   defer,
   EMPTY,
   filter,
-  from,
   ignoreElements,
   type MonoTypeOperatorFunction,
   map,
@@ -114,7 +113,7 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
   function decide(delivery: Delivery<T>, id: string, result: ClaimResult): Verdict {
     if (result === 'duplicate') return { kind: 'skipped', reason: 'duplicate' };
     if (result === 'busy') return wait(delivery, new AlreadyRunningError(id));
-    if (typeof result?.commit === 'function') return result;
+    if (isClaim(result)) return result;
     return refuse(id, new TypeError("The store must answer with a claim, 'duplicate' or 'busy'"));
   }
 
@@ -131,6 +130,7 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
   function claim(delivery: Delivery<T>, id: string): Verdict | Observable<Verdict> {
     try {
       const answer = store.claim(id);
+      if (isClaim(answer)) return answer; // as a rule, and at once
       return isInput<ClaimResult>(answer) ? claimInTime(delivery, id, answer) : decide(delivery, id, answer);
     } catch (error) {
       return refuse(id, error);
@@ -169,8 +169,8 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
           return { kind: 'failed', delivery, error };
         }
         const verdict = claim(delivery, id);
-        if (!isInput<Verdict>(verdict)) return arrival(delivery, id, verdict);
-        return from(verdict).pipe(map((answer) => arrival(delivery, id, answer)));
+        if (!(verdict instanceof Observable)) return arrival(delivery, id, verdict);
+        return verdict.pipe(map((answer) => arrival(delivery, id, answer)));
       },
       discard: handBack,
     },
@@ -181,8 +181,8 @@ function dedupeDeliveries<T>(store: DedupeStore, options: DedupeOptions<T>): Ope
 /** What the store makes of a delivery: a claim, or leave to run without one, or what is to become of it instead. */
 type Verdict = Claim | 'run' | Decision;
 
-function isClaim(verdict: Verdict): verdict is Claim {
-  return typeof verdict === 'object' && !('kind' in verdict);
+function isClaim(answer: unknown): answer is Claim {
+  return typeof answer === 'object' && typeof (answer as Claim | null)?.commit === 'function';
 }
 
 function deliveryKey({ event, headers }: Delivery): string {
@@ -251,7 +251,7 @@ class ClaimedDelivery<T> extends DecoratedDelivery<T> {
       return undefined;
     };
     const verdict = this.#reclaim(this.inner, this.#key);
-    return isInput<Verdict>(verdict) ? from(verdict).pipe(map(take)) : take(verdict);
+    return verdict instanceof Observable ? verdict.pipe(map(take)) : take(verdict);
   }
 
   override get settled(): boolean {

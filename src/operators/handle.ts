@@ -178,6 +178,7 @@ function run<T, R>(
   }
 
   function goOn(delivery: DecoratedDelivery<T>, decision: Decision | undefined): void {
+    if (delivery.subscription.draining.aborted) return handBack(delivery, 0, sourceGone());
     if (decision !== undefined) decided.set(delivery, decision);
     enqueue(delivery);
   }
@@ -385,8 +386,6 @@ function run<T, R>(
 function sourceGone(): MillraceError {
   return new MillraceError('DRAINING', 'The source stopped before the delivery was handled');
 }
-
-/** Whether the broker gives it up when it is handed back. */
 
 function check<T, R>(handler: Handler<T, R>, options: HandleOptions<T>): void {
   if (typeof handler !== 'function') throw new TypeError(`'handler' must be a function, not ${typeof handler}`);

@@ -15,30 +15,32 @@ const MIN_SWEEP = 64;
 
 /** Makes a keeper that calls `working` at a third of the shortest lease that it has seen. */
 export function leaseKeeper(scheduler: SchedulerLike): LeaseKeeper {
-  const kept = new Set<Delivery>();
+  /** May hold one twice, when it was kept again at a later stage. An array, since a set that churns is garbage that lives long. */
+  let kept: Delivery[] = [];
   let sweepAt = MIN_SWEEP;
   let period = LONGEST_DELAY;
   let timer: Subscription | undefined;
 
   /** Forgets what needs no lease any more. Done at each doubling, so that it costs each delivery a constant share. */
   function sweep(): void {
-    for (const delivery of kept) if (delivery.settled || delivery.lost === true) kept.delete(delivery);
-    sweepAt = Math.max(MIN_SWEEP, kept.size * 2);
+    kept = kept.filter((delivery) => !delivery.settled && delivery.lost !== true);
+    sweepAt = Math.max(MIN_SWEEP, kept.length * 2);
   }
 
   function tick(): void {
     timer = undefined;
+    kept = [...new Set(kept)];
     sweep();
     for (const delivery of kept) delivery.working();
-    if (kept.size > 0) timer = scheduler.schedule(tick, period);
+    if (kept.length > 0) timer = scheduler.schedule(tick, period);
   }
 
   return {
     keep(delivery) {
       const { lease } = delivery.subscription;
       if (lease === undefined || lease === Number.POSITIVE_INFINITY) return;
-      if (kept.size >= sweepAt) sweep();
-      kept.add(delivery);
+      if (kept.length >= sweepAt) sweep();
+      kept.push(delivery);
       if (timer !== undefined && lease >= 3 * period) return;
       timer?.unsubscribe();
       period = Math.min(period, lease / 3);
@@ -46,12 +48,12 @@ export function leaseKeeper(scheduler: SchedulerLike): LeaseKeeper {
     },
     finish() {
       sweep();
-      if (kept.size === 0) timer?.unsubscribe();
+      if (kept.length === 0) timer?.unsubscribe();
     },
     stop() {
       timer?.unsubscribe();
       timer = undefined;
-      kept.clear();
+      kept = [];
     },
   };
 }

@@ -50,7 +50,7 @@ export function mapArrivals<T, R>(
       function arrive(arrival: Arrival<T>): void {
         if (!isDelivery(arrival)) return pass(arrival as unknown as Arrival<R>);
         const answer = map(arrival);
-        if (!isInput<Arrival<R>>(answer)) return pass(answer);
+        if (isDelivery<R>(answer) || !isInput<Arrival<R>>(answer)) return pass(answer);
         const slot: Slot<T, R> = { delivery: arrival, answer: undefined, work: undefined };
         keeper.keep(arrival);
         add(slot);

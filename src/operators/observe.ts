@@ -1,4 +1,4 @@
-import { type Observable, Subject, type Subscriber, takeUntil } from 'rxjs';
+import { Observable, type Subscriber } from 'rxjs';
 
 /** What an operator does with its source. */
 export interface SourceObserver<T> {
@@ -12,13 +12,10 @@ export interface SourceObserver<T> {
  * in the middle of a synchronous burst, and before any teardown that is added later.
  */
 export function observe<T>(source: Observable<T>, subscriber: Subscriber<unknown>, observer: SourceObserver<T>): void {
-  const closed = new Subject<void>();
-  subscriber.add(() => closed.next());
-  source.pipe(takeUntil(closed)).subscribe({
-    next: (value) => observer.next(value),
-    error: (error) => observer.error(error),
-    complete: () => {
-      if (!subscriber.closed) observer.complete();
-    },
+  // The Observable in between only gives us the Subscriber that RxJS makes, before the source can emit.
+  const gate = new Observable<T>((inner) => {
+    subscriber.add(inner);
+    source.subscribe(inner);
   });
+  gate.subscribe(observer);
 }

@@ -75,6 +75,15 @@ describe('heap', () => {
     );
   });
 
+  it('stays in order when one far from the top is removed', () => {
+    const items = ascending();
+    for (const item of [0, 5, 1, 6, 7, 2, 3]) items.push(item);
+
+    items.remove((item) => item === 6); // 3 takes its place, and belongs above 5
+
+    expect(popAll(items)).toEqual([0, 1, 2, 3, 5, 7]);
+  });
+
   it('shows all of its items', () => {
     const items = ascending();
     for (const item of [3, 1, 2]) items.push(item);

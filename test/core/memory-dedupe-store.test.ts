@@ -117,6 +117,34 @@ describe('memoryDedupeStore', () => {
     expect(store.size).toBeLessThanOrEqual(11);
   });
 
+  it('releases and forgets what is in its older half, too', async () => {
+    const time = virtualTime();
+    const store = memoryDedupeStore({ max: 4, claimTtl: 100, ttl: 100, scheduler: time });
+    const held = claimed(store, 'held');
+    handled(store, 'a', 'b', 'c'); // 'held' and 'a' are the older half now
+
+    void held.release();
+    const released = store.size;
+    const again = claimed(store, 'held');
+    await time.advanceBy(100);
+    const expired = claimed(store, 'a');
+
+    expect(released).toBeLessThan(4);
+    expect(store.claim('a')).toBe('busy');
+    void expired.release();
+    expect(typeof store.claim('a')).toBe('object');
+    void again.release();
+    expect(typeof store.claim('held')).toBe('object');
+  });
+
+  it('takes a bound of 2', () => {
+    const store = memoryDedupeStore({ max: 2, scheduler: virtualTime() });
+
+    handled(store, 'a', 'b', 'c');
+
+    expect([store.claim('c'), store.size]).toEqual(['duplicate', 2]);
+  });
+
   it('sets no timer', () => {
     const time = virtualTime();
     const store = memoryDedupeStore({ scheduler: time });
@@ -131,7 +159,7 @@ describe('memoryDedupeStore', () => {
     { options: { ttl: 0 }, message: "'ttl' must be above 0 ms, not 0" },
     { options: { ttl: Number.NaN }, message: "'ttl' must be above 0 ms, not NaN" },
     { options: { max: 1 }, message: "'max' must be at least 2, not 1" },
-    { options: { claimTtl: -1 }, message: "'claimTtl' must be above 0 ms, not -1" },
+    { options: { claimTtl: 0 }, message: "'claimTtl' must be above 0 ms, not 0" },
   ])('refuses $options', ({ options, message }) => {
     expect(() => memoryDedupeStore(options)).toThrow(new RangeError(message));
   });

@@ -10,6 +10,9 @@ import { memoryRig, nothing } from '../support/memory-rig.ts';
 
 const RETRY_DELAY = 10_000;
 
+/** Long enough for a retry that is due to find a slot; what waits for a retry, and is not kept, loses it. */
+const LEASE = 6_000;
+
 interface Plan {
   /** What the handler does with each event before it succeeds, and how it succeeds; whether its lease is lost at first. */
   readonly events: readonly {
@@ -56,7 +59,7 @@ interface Handled {
 
 /** Runs the pipeline in lanes until nothing is left to do; tells what was handled with success, in that order. */
 async function run({ events, concurrency, prefetch, maxDeliver, maxAttempts: attempts, latency }: Plan) {
-  const rig = memoryRig({ ackWait: 100, maxDeliver });
+  const rig = memoryRig({ ackWait: LEASE, maxDeliver });
   rig.publish(...events.map(({ key }) => key));
   const start = rig.time.now();
   const planOf = ({ event }: Delivery) => events[Number(event.id) - 1] as Plan['events'][number];

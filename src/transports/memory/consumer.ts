@@ -256,6 +256,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
   /** One timer for the next lease to end, redelivery to fall due or pause to be over; none while nobody listens. */
   function arm(): void {
     if (places.length === 0) return;
+    if (out.nextDeadline >= timerAt && pausedUntil === 0 && redeliveries.size === 0) return; // as after most settlements
     const now = scheduler.now();
     const due = redeliveries.peek()?.due ?? Number.POSITIVE_INFINITY;
     let at = out.nextDeadline;

@@ -241,6 +241,15 @@ describe('consumer', () => {
     expect(other.attempts).toEqual([2]);
   });
 
+  it('delivers what was lost while nobody was subscribed before what is new', async () => {
+    const { time, open, opened, publish } = await leased();
+    opened.close();
+    publish('2');
+    await time.advanceBy(1_000);
+
+    expect((await open({ consumer: 'billing', prefetch: 1 })).ids).toEqual(['1']);
+  });
+
   it('counts the leases that ended while nobody was subscribed', async () => {
     const { time, open, opened } = await leased();
     opened.close();

@@ -146,6 +146,7 @@ describe('coreSource', () => {
 
     expect(open.ids).toEqual(['1']);
     expect(errorOf(transport.publish(sample('3'), { address }))).toBeInstanceOf(UnboundAddressError);
+    expect(lastOf(transport.drain())).toMatchObject({ received: 1, acked: 1 });
   });
 
   it('stops in the middle of its buffer when it is unsubscribed there', () => {
@@ -181,6 +182,19 @@ describe('coreSource', () => {
     inbox(transport.subscribe({ address }));
 
     expect(publish(transport, '1', { address })).toEqual([{ address, stored: false, duplicate: false }]);
+  });
+
+  it('hears requests and replies that pass by, and not the mark at their end', () => {
+    const { transport } = world();
+    const open = inbox(transport.subscribe({ address: '>' }), ack);
+    transport.requests({ address }).subscribe((request) => {
+      request.reply(sample('answer'));
+      request.end();
+    });
+
+    transport.request(sample('question'), { address, many: true }).subscribe();
+
+    expect([...open.ids].sort()).toEqual(['answer', 'question']);
   });
 
   it('is no responder', () => {

@@ -118,6 +118,45 @@ describe('memoryTransport', () => {
     expect(drain.reports).toMatchObject([{ received: 3, acked: 3 }]);
   });
 
+  it('counts how core deliveries were settled', () => {
+    const { transport } = world();
+    const opened = inbox(transport.subscribe({ address: 'news' }));
+    publish(transport, '1 2 3 4', { address: 'news' });
+
+    opened.at(0).ack();
+    opened.at(1).term();
+    opened.at(2).nak();
+    opened.at(3).nak(1_000);
+
+    expect(lastOf(transport.drain())).toEqual({ ...nothing, received: 4, acked: 1, termed: 1, naked: 2, elapsedMs: 0 });
+  });
+
+  it('ends with the last settlement of a core delivery', async () => {
+    const { time, transport } = world();
+    const opened = inbox(transport.subscribe({ address: 'news' }));
+    publish(transport, '1', { address: 'news' });
+    const drain = follow(transport.drain());
+    await time.advanceBy(100);
+    expect(drain.reports).toEqual([]);
+
+    opened.at(0).ack();
+
+    expect(drain.reports).toEqual([{ ...nothing, received: 1, acked: 1, elapsedMs: 100 }]);
+  });
+
+  it('aborts core deliveries when grace is over, and takes a settlement that answers the abort', async () => {
+    const { time, transport } = world();
+    const opened = inbox(transport.subscribe({ address: 'news' }));
+    publish(transport, '1 2', { address: 'news' });
+    opened.at(0).signal.addEventListener('abort', () => opened.at(0).ack());
+    const drain = follow(transport.drain({ grace: 10 }));
+
+    await time.advanceBy(10);
+
+    expect(drain.reports).toMatchObject([{ received: 2, acked: 1, abandoned: 1 }]);
+    expect([opened.at(1).signal.aborted, opened.at(1).settled, opened.at(1).ack()]).toEqual([true, true, false]);
+  });
+
   it('counts as abandoned, and says that it drops, what core listeners have not settled in time', async () => {
     const { time, transport } = world();
     const seen = statuses(transport);

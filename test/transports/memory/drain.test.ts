@@ -47,16 +47,17 @@ describe('memoryTransport', () => {
     expect(consumerInfo('billing').pending).toBe(3);
   });
 
-  it('tells deliveries that are not started to go back', async () => {
-    const { transport, opened } = await stocked();
-    let told = false;
-    opened.at(0).subscription.draining.addEventListener('abort', () => {
-      told = true;
-    });
+  it('tells deliveries that are not started to go back, and does not take them again', async () => {
+    const { time, transport, opened, consumerInfo } = await stocked();
+    for (const delivery of opened.deliveries) {
+      delivery.subscription.draining.addEventListener('abort', () => delivery.nak());
+    }
 
-    follow(transport.drain());
+    const drain = follow(transport.drain());
+    await time.advanceBy(1_000);
 
-    expect(told).toBe(true);
+    expect([opened.ids.length, consumerInfo('billing').redelivering]).toEqual([5, 5]);
+    expect(drain.reports).toMatchObject([{ received: 5, returned: 5, elapsedMs: 0 }]);
   });
 
   it('waits for what is running, and ends with the last settlement', async () => {
@@ -74,7 +75,7 @@ describe('memoryTransport', () => {
   });
 
   it('aborts what is still running when grace is over, and hands it back', async () => {
-    const { time, broker, transport, opened } = await stocked(2);
+    const { time, broker, transport, opened, consumerInfo } = await stocked(2);
     const other = inbox(memoryTransport(broker).subscribe({ stream: 'SHOP', consumer: 'billing' }));
     await time.advanceBy(0);
     expect(other.ids).toEqual(['3', '4', '5']);
@@ -91,6 +92,7 @@ describe('memoryTransport', () => {
     expect(opened.deliveries.map(({ settled }) => settled)).toEqual([true, true]);
     expect(other.ids.slice(3)).toEqual(['1', '2']);
     expect(other.attempts.slice(3)).toEqual([2, 2]);
+    expect(consumerInfo('billing')).toMatchObject({ unsettled: 5, redelivering: 0 });
   });
 
   it('refuses a settlement of what it has handed back', async () => {

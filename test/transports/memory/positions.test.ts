@@ -1,6 +1,6 @@
-import { memoryTransport } from 'millrace/memory';
+import { deleteMessage, memoryTransport } from 'millrace/memory';
 import { describe, expect, it } from 'vitest';
-import { ack, inbox, publish, START, shop } from './support.ts';
+import { ack, inbox, lastOf, publish, START, shop } from './support.ts';
 
 describe('MemoryPosition', () => {
   it('has the sequence of the receipt', async () => {
@@ -98,6 +98,17 @@ describe('MemoryPosition', () => {
     change({ maxMessages: 2 });
 
     expect([filtered.at(0).position?.pending, all.at(0).position?.pending]).toEqual([1, 2]);
+  });
+
+  it('does not count among those that wait what was deleted between them', async () => {
+    const { broker, consumer, consumerInfo, open, publish } = shop();
+    consumer('billing');
+    publish('1 2 3 4 5');
+    const opened = await open({ consumer: 'billing', prefetch: 1 });
+
+    lastOf(deleteMessage(broker, 'SHOP', 3));
+
+    expect([opened.at(0).position?.pending, consumerInfo('billing').pending]).toEqual([3, 3]);
   });
 });
 

@@ -77,6 +77,16 @@ describe('stream', () => {
     expect(stored()).toBe('2');
   });
 
+  it('has room again with discard new when its messages have gone of age', async () => {
+    const { time, publish, stored } = shop({ discard: 'new', maxMessages: 1, maxAge: 1_000 });
+    publish('1');
+    await time.advanceBy(1_000);
+
+    publish('2');
+
+    expect(stored()).toBe('2');
+  });
+
   it('drops the oldest on an address at maxMessagesPerSubject, even with discard new', () => {
     const { publish, stored } = shop({ discard: 'new', maxMessagesPerSubject: 2 });
 
@@ -173,6 +183,15 @@ describe('memoryBroker', () => {
     publish('1 2 3');
 
     expect(stored()).toBe('2 3');
+  });
+
+  it('has room again when messages of any stream have gone of age', async () => {
+    const { time, broker, transport, publish: publishHere } = shop({ maxAge: 1_000 }, { maxMessages: 1 });
+    lastOf(ensureStream(broker, { name: 'OTHER', subjects: ['other'] }));
+    publishHere('1');
+    await time.advanceBy(1_000);
+
+    expect(publish(transport, '2', { address: 'other' })).toMatchObject([{ stored: true }]);
   });
 
   it('hands what it has no room for to nobody', async () => {

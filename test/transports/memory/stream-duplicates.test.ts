@@ -154,8 +154,9 @@ describe('stream', () => {
   });
 
   it('keeps what it remembers when something else is changed', () => {
-    const { change, publish } = shop();
+    const { broker, change, publish } = shop();
     publish('1');
+    lastOf(deleteMessage(broker, 'SHOP', 1));
 
     change({ maxMessages: 100 });
 

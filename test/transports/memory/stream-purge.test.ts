@@ -48,9 +48,8 @@ describe('purgeStream', () => {
     const { time, broker, publish } = shop({ maxAge: 1_000 });
     publish('1 2');
     await time.advanceBy(1_000);
-    publish('3');
 
-    expect(lastOf(purgeStream(broker, 'SHOP'))).toBe(1);
+    expect(lastOf(purgeStream(broker, 'SHOP'))).toBe(0);
   });
 
   it('takes from consumers what they have not been given yet, and what waits to come again', async () => {

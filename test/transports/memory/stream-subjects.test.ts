@@ -186,6 +186,17 @@ describe('ensureStream', () => {
     expect((await open('orders')).ids).toEqual(['order']);
   });
 
+  it('delivers no message of an added subject to a consumer that does not filter for it', async () => {
+    const { change, consumer, open, publish } = shop({ subjects: ['shop.*'] });
+    consumer('orders', { filter: 'shop.*' });
+
+    change({ subjects: ['shop.*', 'mail.*'] });
+    publish('mail', { address: 'mail.out' });
+    publish('order');
+
+    expect((await open('orders')).ids).toEqual(['order']);
+  });
+
   it('stores by a subject with wildcards in any place', () => {
     const { info, publish } = shop({ subjects: ['*.orders', 'mail.*.b'] });
 

@@ -25,6 +25,7 @@ describe('memoryBroker', () => {
   it('sets no timer while nobody subscribes', async () => {
     const { time, broker, publish } = stocked();
     publish('4');
+    expect(time.pending).toBe(0);
     lastOf(pauseConsumer(broker, 'SHOP', 'billing', START + 1_000));
 
     await time.advanceBy(0);

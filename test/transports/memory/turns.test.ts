@@ -46,6 +46,19 @@ describe('turns', () => {
     expect(ran).toBe(3);
   });
 
+  it('runs only what was asked for since it last ran', async () => {
+    const time = virtualTime();
+    const queue = turns(time);
+    const ran: string[] = [];
+    queue.soon(() => ran.push('first'));
+    await time.advanceBy(0);
+
+    queue.soon(() => ran.push('second'));
+    await time.advanceBy(0);
+
+    expect(ran).toEqual(['first', 'second']);
+  });
+
   it('has a budget for each turn, and says when it is spent', () => {
     const queue = turns(virtualTime());
 
