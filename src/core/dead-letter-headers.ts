@@ -38,7 +38,9 @@ export function describeDeadLetter(delivery: Delivery, error: unknown, now: numb
 
 /** How often an event was sent back from a dead-letter stream, by the headers of its message. */
 export function redriveCount(headers: MessageHeaders): number {
-  const count = Number(headers[deadLetterHeaders.redriven] ?? 0);
+  const value = headers[deadLetterHeaders.redriven];
+  if (value === undefined) return 0;
+  const count = Number(value);
   return Number.isNaN(count) ? 0 : Math.max(0, count); // what else stands there, nobody here wrote
 }
 

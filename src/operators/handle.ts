@@ -60,6 +60,8 @@ interface Run<T> {
   readonly delivery: Delivery<T>;
   deadline: number;
   done: boolean;
+  /** Its place among those that run. */
+  index: number;
   work: Unsubscribable | undefined;
   /** Gives a shared limiter its slot back. */
   readonly release: (() => void) | undefined;
@@ -111,7 +113,8 @@ function run<T, R>(
   const cap = typeof concurrency === 'function' ? Number.POSITIVE_INFINITY : concurrency;
   const adaptive = options.adaptive && adaptiveLimit(cap, options.adaptive, scheduler, admit);
   const ready = fifo<Delivery<T>>();
-  const running = new Set<Run<T>>();
+  /** In no order. An array: a set that churns is garbage that lives long. */
+  const running: Run<T>[] = [];
   const resuming = new Set<Delivery<T>>();
   const keeper = leaseKeeper(scheduler);
   const clock = timeout === Number.POSITIVE_INFINITY ? undefined : timeouts<Run<T>>(timeout, scheduler, expire);
@@ -123,6 +126,8 @@ function run<T, R>(
     orderBy &&
     lanes<T>({ maxLanes, maxBlocked: blockable, scheduler }, { ready: takeTurn, repeated: skip, returned: returnHeld });
   let lastDraining: AbortSignal | undefined;
+  /** Whether that one is aborted: asking it each time would be slow. */
+  let isDraining = false;
   let active = 0;
   let admitting = false;
   let returning = 0;
@@ -132,8 +137,8 @@ function run<T, R>(
   function arrive(arrival: Arrival<T>): void {
     if (isOutcome(arrival)) return pass(arrival);
     const { draining } = arrival.subscription;
-    if (draining.aborted) return handBack(arrival, 0, sourceGone());
     if (draining !== lastDraining) watch(draining);
+    if (isDraining) return handBack(arrival, 0, sourceGone());
     if (arrival.settled) return passOver(arrival, undefined); // a copy of one that was settled; it must not pass for its retry
     if (orderBy === undefined || order === undefined) return enqueue(arrival);
     let key: unknown;
@@ -178,8 +183,8 @@ function run<T, R>(
   }
 
   function goOn(delivery: DecoratedDelivery<T>, decision: Decision | undefined): void {
-    if (delivery.subscription.draining.aborted) return handBack(delivery, 0, sourceGone());
     if (decision !== undefined) decided.set(delivery, decision);
+    else if (delivery.subscription.draining.aborted) return handBack(delivery, 0, sourceGone());
     enqueue(delivery);
   }
 
@@ -229,8 +234,8 @@ function run<T, R>(
     }
     if (!isInput(result)) return end({ kind: 'succeeded', delivery, value: result }, release);
 
-    const item: Run<T> = { delivery, release, deadline: 0, done: false, work: undefined };
-    running.add(item);
+    const item: Run<T> = { delivery, release, deadline: 0, done: false, work: undefined, index: running.length };
+    running.push(item);
     if (subscriber.closed && !isPromiseLike(result)) return giveBack(item);
     const succeeded = (value: R | undefined) => finish(item, { kind: 'succeeded', delivery, value });
     const failed = (error: unknown) => finish(item, { kind: 'failed', delivery, error });
@@ -255,8 +260,15 @@ function run<T, R>(
     if (item.done) return;
     if (subscriber.closed) return giveBack(item);
     item.done = true;
-    running.delete(item);
+    remove(item);
     end(outcome, item.release);
+  }
+
+  function remove(item: Run<T>): void {
+    const last = running.pop();
+    if (last === undefined || last === item) return;
+    running[item.index] = last;
+    last.index = item.index;
   }
 
   function end(outcome: Succeeded<T, R> | Failed<T>, release: (() => void) | undefined): void {
@@ -316,9 +328,11 @@ function run<T, R>(
 
   function watch(draining: AbortSignal): void {
     lastDraining = draining;
-    if (drains.has(draining)) return;
+    isDraining = draining.aborted;
+    if (isDraining || drains.has(draining)) return;
     const isGoing = (delivery: Delivery<T>) => delivery.subscription.draining === draining;
     const returnWaiting = () => {
+      isDraining = lastDraining?.aborted === true;
       const waiting = ready.drain();
       for (const delivery of waiting) if (!isGoing(delivery)) ready.push(delivery);
       handBackAll([...waiting.filter(isGoing), ...(order?.drain(isGoing) ?? [])], sourceGone());
@@ -359,7 +373,7 @@ function run<T, R>(
     const rest = new Subscription(); // so that one that throws keeps none of the others
     for (const delivery of [...waiting, ...resuming]) rest.add(() => void delivery.nak(0));
     resuming.clear();
-    for (const item of running) rest.add(() => abandon(item));
+    for (const item of [...running]) rest.add(() => abandon(item));
     rest.unsubscribe();
   };
 
@@ -377,7 +391,7 @@ function run<T, R>(
 
   function giveBack(item: Run<T>): void {
     item.done = true;
-    running.delete(item);
+    remove(item);
     item.release?.();
     item.delivery.nak(0);
   }

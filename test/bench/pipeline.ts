@@ -24,6 +24,7 @@ import {
 } from 'millrace';
 import type { Observable } from 'rxjs';
 import type { Bench, Side } from './harness/bench.ts';
+import { stopwatch } from './harness/stopwatch.ts';
 import type { OrderHandler } from './peers/by-hand.ts';
 import { mergeMapAsync, mergeMapSync } from './peers/merge-map.ts';
 import { withPLimit } from './peers/p-limit.ts';
@@ -68,22 +69,22 @@ function throughput<H>(pipeline: Pipeline<H>, handler: H): Side {
     const size = Math.min(CHUNK, total);
     const queue = await workQueue();
     const consumer = consumption(pipeline(queue.deliveries, queue.transport, handler));
-    let elapsed = 0;
+    const watch = stopwatch();
     let warmUp = 0;
     for (let first = 0; first <= total; first += size) {
       const finished = consumer.finish(size);
       queue.publish(orders(first, size));
-      const start = performance.now();
+      if (first > 0) watch.start();
       await finished;
-      if (first > 0) elapsed += performance.now() - start;
+      if (first > 0) watch.stop();
       else warmUp = consumer.settled;
       yield;
     }
     assert.deepEqual(consumer.counts, expectedCounts(total + size));
     assert.equal(await queue.left(), 0);
     const deliveries = consumer.settled - warmUp;
-    const perSecond = (deliveries / elapsed) * 1_000;
-    return { value: perSecond, deliveries, elapsedMs: elapsed, deliveriesPerSecond: perSecond };
+    const deliveriesPerSecond = (deliveries / watch.elapsed().elapsedMs) * 1_000;
+    return { value: deliveriesPerSecond, deliveries, deliveriesPerSecond, ...watch.elapsed() };
   };
 }
 

@@ -1,7 +1,7 @@
 import { type FakeDelivery, fakeDelivery } from 'millrace/testing';
 import { of } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { DecoratedDelivery, originalOf } from '../../src/core/decorated-delivery.ts';
+import { DecoratedDelivery, isLastAttempt, originalOf } from '../../src/core/decorated-delivery.ts';
 import type { Delivery } from '../../src/core/delivery.ts';
 
 function decorated(): { inner: FakeDelivery; outer: DecoratedDelivery } {
@@ -76,6 +76,64 @@ describe('DecoratedDelivery', () => {
     const outer = new DecoratedDelivery(inner);
 
     expect([outer.lost, outer.settling]).toEqual([true, settling]);
+  });
+});
+
+describe('DecoratedDelivery, while it waits', () => {
+  /** Gives up something while it waits. */
+  class Holding extends DecoratedDelivery {
+    readonly log: string[] = [];
+
+    override park(): void {
+      this.log.push('park');
+    }
+
+    override resume(): { readonly kind: 'skipped'; readonly reason: string } {
+      this.log.push('resume');
+      return { kind: 'skipped', reason: 'gone' };
+    }
+  }
+
+  it('tells whatever holds something, under all decorations', () => {
+    const holding = new Holding(fakeDelivery());
+    const outer = new DecoratedDelivery(new DecoratedDelivery(holding));
+
+    outer.park();
+    const decision = outer.resume();
+
+    expect(holding.log).toEqual(['park', 'resume']);
+    expect(decision).toEqual({ kind: 'skipped', reason: 'gone' });
+  });
+
+  it('goes on where nothing was held', () => {
+    const { outer, inner } = decorated();
+
+    outer.park();
+
+    expect([outer.resume(), inner.calls]).toEqual([undefined, []]);
+  });
+});
+
+describe('isLastAttempt', () => {
+  it.each([
+    { attempt: 2, maxDeliver: 3, isLast: false },
+    { attempt: 3, maxDeliver: 3, isLast: true },
+    { attempt: 4, maxDeliver: 3, isLast: true },
+    { attempt: 1_000, maxDeliver: undefined, isLast: false },
+  ])('says $isLast of attempt $attempt of $maxDeliver', ({ attempt, maxDeliver, isLast }) => {
+    const delivery = fakeDelivery({ attempt, subscription: maxDeliver === undefined ? {} : { maxDeliver } });
+
+    expect(isLastAttempt(delivery)).toBe(isLast);
+  });
+
+  it("counts the broker's attempts, whatever a decoration says", () => {
+    class Fresh extends DecoratedDelivery {
+      override get attempt(): number {
+        return 1;
+      }
+    }
+
+    expect(isLastAttempt(new Fresh(fakeDelivery({ attempt: 3, subscription: { maxDeliver: 3 } })))).toBe(true);
   });
 });
 

@@ -25,6 +25,21 @@ describe('nextTurn', () => {
     expect(log).toHaveLength(53);
   });
 
+  it('does not wait for a timer there', async () => {
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isOver) nextTurn(asyncScheduler, turn);
+    };
+
+    turn();
+    await new Promise((resolve) => asyncScheduler.schedule(resolve, 20));
+    isOver = true;
+
+    expect(turns).toBeGreaterThan(25); // a timer fires every millisecond at most
+  });
+
   it('is a zero delay on virtual time', async () => {
     const time = virtualTime({ start: 5 });
     const at: number[] = [];

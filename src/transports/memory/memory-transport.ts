@@ -83,7 +83,9 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     sources,
     asking,
     status: (status: Status) => statuses.next(status),
-    settled: () => settlements.next(),
+    settled() {
+      if (settlements.observed) settlements.next();
+    },
   };
 
   function enter(status: Status): void {

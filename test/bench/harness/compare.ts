@@ -119,10 +119,16 @@ function row(bench: Bench, ours: readonly Figures[], peer: string, theirs: reado
 
 function judge({ detail, atLeast, atMost, always = false }: Limit, figures: readonly Figures[]): Verdict {
   const values = figures.map((figure) => figure[detail] ?? Number.NaN);
-  const low = always ? Math.min(...values) : median(values);
-  const high = always ? Math.max(...values) : median(values);
-  if (atLeast !== undefined) return { name: detail, value: low, atLeast, ok: low >= atLeast };
-  return { name: detail, value: high, ...(atMost === undefined ? {} : { atMost, ok: high <= atMost }), ok: true };
+  const worst = atLeast === undefined ? Math.max(...values) : Math.min(...values);
+  const value = always ? worst : median(values);
+  const name = detail;
+  if (atLeast !== undefined) return { name, value, atLeast, ok: value >= atLeast };
+  return {
+    name,
+    value,
+    ...(atMost === undefined ? {} : { atMost }),
+    ok: value <= (atMost ?? Number.POSITIVE_INFINITY),
+  };
 }
 
 function medians(figures: readonly Figures[]): Figures {

@@ -10,13 +10,13 @@ const MB = 1_048_576;
 
 /** Makes a gauge that reckons from now on. */
 export function heapGauge(): HeapGauge {
-  const before = heapUsed();
+  const before = held();
   let last = before;
   let highest = before;
 
   return {
     sample() {
-      last = heapUsed();
+      last = held();
       highest = Math.max(highest, last);
     },
     growth: () => ({ growthMB: (last - before) / MB, peakMB: (highest - before) / MB }),
@@ -32,7 +32,9 @@ export function eventsPerMB(events: number, peakMB: number): number {
   return events / Math.max(1, peakMB);
 }
 
-function heapUsed(): number {
+/** What JavaScript holds on to: the heap, and what typed arrays have outside of it. */
+function held(): number {
   globalThis.gc?.();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
