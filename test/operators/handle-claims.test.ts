@@ -70,6 +70,20 @@ describe('handle, with an order, of what is claimed', () => {
     subscription.unsubscribe();
   });
 
+  it('gives up the claim of what was settled elsewhere while it waited for a slot', async () => {
+    const store = recordingStore();
+    const { send, end, seen, subscription } = rig(store, 1);
+    send(1, 'x');
+    const second = send(2, 'y');
+
+    second.ack();
+    await end('1');
+
+    expect(seen).toEqual(['succeeded 1', 'skipped 2']);
+    expect(store.log.slice(2)).toEqual(['commit /test 1', 'release /test 2']);
+    subscription.unsubscribe();
+  });
+
   it('runs on when the claim is had again, and what waited for a slot meanwhile', async () => {
     const store = slowStore();
     const { send, end, answer, running, seen, subscription } = rig(store, 1);

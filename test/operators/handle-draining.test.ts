@@ -101,6 +101,20 @@ describe('handle, while a transport drains', () => {
     subscription.unsubscribe();
   });
 
+  it('hands back at once even what is on its last attempt', () => {
+    const draining = new AbortController();
+    const init = { attempt: 3, subscription: { maxDeliver: 3, draining: draining.signal } };
+    const seen: Outcome[] = [];
+
+    const subscription = concat(of(nthDelivery(1, init), nthDelivery(2, init)), NEVER)
+      .pipe(handle(() => NEVER, { concurrency: 1, scheduler: virtualTime() }))
+      .subscribe((outcome) => seen.push(outcome));
+    draining.abort();
+
+    expect(seen).toMatchObject([{ kind: 'retry', delay: 0, delivery: { event: { id: '2' } } }]);
+    subscription.unsubscribe();
+  });
+
   it('hands back what arrives after that', () => {
     const { drains, send, seen, running, subscription } = twoTransports({});
 

@@ -121,6 +121,34 @@ describe('handle, with an order', () => {
     expect(seen).toEqual(['1 at 10', '2 at 20', '3 at 30']);
   });
 
+  it('takes no copy that was settled elsewhere for the retry that it waits for', () => {
+    const source = new Subject<Arrival>();
+    const ran: string[] = [];
+    const handler = ({ event, attempt }: Delivery): void => {
+      ran.push(`${event.id} (${attempt})`);
+      if (attempt === 1 && event.id === '1') throw boom;
+    };
+    const subscription = source
+      .pipe(
+        handle(handler, { orderBy: () => 'key', scheduler: virtualTime() }),
+        redeliver(constant(200)),
+        settle(),
+      )
+      .subscribe();
+    const copy = nthDelivery(1, { attempt: 2 });
+    copy.nak();
+
+    source.next(nthDelivery(1));
+    source.next(nthDelivery(2));
+    source.next(copy);
+    const before = [...ran];
+    source.next(nthDelivery(1, { attempt: 3 }));
+
+    expect(before).toEqual(['1 (1)']);
+    expect(ran).toEqual(['1 (1)', '1 (3)', '2 (1)']);
+    subscription.unsubscribe();
+  });
+
   it('makes a delivery fail whose key cannot be had, and goes on', () => {
     const seen: Outcome[] = [];
     const orderBy = ({ event }: Delivery): unknown => {

@@ -4,7 +4,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { NEVER, Subject, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import type { Arrival } from '../../src/core/outcome.ts';
-import { boom, nthDelivery } from '../support/made.ts';
+import { boom, failed, nthDelivery } from '../support/made.ts';
 import { promises } from '../support/stores.ts';
 
 /** A stream of deliveries whose handlers are done when they are told to. */
@@ -108,6 +108,17 @@ describe('handle, with a limiter that several streams share', () => {
     expect(limiter.activeCount).toBe(0);
   });
 
+  it('gives the slot back of what was decided before it came', async () => {
+    const limiter = pLimit(1);
+    const { source, seen } = stream(limiter, 'a', () => 5, { orderBy: () => 'key' });
+
+    source.next(failed(nthDelivery(1)));
+    for (let turn = 0; turn < 3; turn += 1) await promises();
+
+    expect(seen).toEqual(['failed 1']);
+    expect(limiter.activeCount).toBe(0);
+  });
+
   it('gives the slot back when a handler times out', async () => {
     const limiter = pLimit(1);
     const { send, seen, time } = stream(limiter, 'a', () => NEVER, { timeout: 10 });
@@ -195,6 +206,7 @@ describe('handle, with a limiter that several streams share', () => {
     await a.finish('a1');
 
     expect(b.seen).toEqual(['skipped b1', 'complete']);
+    expect(limiter.activeCount).toBe(0);
   });
 
   it('hands back all that waits when its source fails while another stream has the slots', async () => {

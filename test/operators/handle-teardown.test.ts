@@ -66,6 +66,29 @@ describe('handle, when it is unsubscribed', () => {
     expect(settlements(deliveries)).toEqual([['nak 0'], ['nak 0']]);
   });
 
+  it.each([
+    [[1]],
+    [[3]],
+    [[2]],
+    [[1, 3]],
+    [[3, 1]],
+    [[2, 1]],
+    [[3, 2, 1]],
+  ])('hands back what runs, and nothing of what is done already: %j', (done) => {
+    const deliveries = [1, 2, 3].map((n) => nthDelivery(n));
+    const works = deliveries.map(() => new Subject<never>());
+
+    const subscription = concat(of(...deliveries), NEVER)
+      .pipe(handle(({ position }) => works[(position?.sequence ?? 1) - 1], { scheduler: virtualTime() }), settle())
+      .subscribe();
+    for (const n of done) works[n - 1]?.complete();
+    subscription.unsubscribe();
+
+    const expected = [1, 2, 3].map((n) => (done.includes(n) ? ['ack'] : ['abort', 'nak']));
+    expect(deliveries.map(({ calls }) => calls.map(({ kind }) => kind))).toEqual(expected);
+    expect(works.map(({ observed }) => observed)).toEqual([false, false, false]);
+  });
+
   it('leaves alone what is done, and was emitted', () => {
     const delivery = nthDelivery(1);
 
@@ -176,6 +199,46 @@ describe('handle, when it is unsubscribed by', () => {
     });
   });
 
+  it('a handler, does not even begin what that one returns', () => {
+    const stop = new Subject<void>();
+    const source = new Subject<Arrival>();
+    let begun = false;
+    const work = new Observable<never>(() => {
+      begun = true;
+    });
+    const handler = (): Observable<never> => {
+      stop.next();
+      return work;
+    };
+
+    source.pipe(handle(handler, { scheduler: virtualTime() }), takeUntil(stop)).subscribe();
+    source.next(nthDelivery(1));
+
+    expect(begun).toBe(false);
+  });
+
+  it('a handler, hands its promise back only when it settles', async () => {
+    const stop = new Subject<void>();
+    const source = new Subject<Arrival>();
+    const delivery = nthDelivery(1);
+    let end: (() => void) | undefined;
+    const handler = (): Promise<void> => {
+      stop.next();
+      return new Promise((resolve) => {
+        end = resolve;
+      });
+    };
+
+    source.pipe(handle(handler, { scheduler: virtualTime() }), takeUntil(stop)).subscribe();
+    source.next(delivery);
+    await promises();
+    const before = settlements([delivery]);
+    end?.();
+    await promises();
+
+    expect([before, settlements([delivery])]).toEqual([[[]], [['nak 0']]]);
+  });
+
   it('the subscription of a handler, stops it', () => {
     const stop = new Subject<void>();
     const delivery = nthDelivery(1);
@@ -200,18 +263,18 @@ describe('handle, when it is unsubscribed by', () => {
     expect([stopped, settlements([delivery]), time.pending]).toEqual([true, [['nak 0']], 0]);
   });
 
-  it('whoever gets an outcome, leaves that one to it, and keeps no lease', () => {
+  it.each([
+    { source: 'a source that is synchronous', synchronous: true },
+    { source: 'a source that is not', synchronous: false },
+  ])('whoever gets an outcome, leaves that one to it, and keeps no lease: $source', ({ synchronous }) => {
     const time = virtualTime();
     const deliveries = [1, 2, 3].map((n) => nthDelivery(n, { subscription: { lease: 300 } }));
-    const source = concat(of(...deliveries), NEVER);
+    const source = new Subject<Arrival>();
     const seen: Outcome[] = [];
 
-    source
-      .pipe(
-        handle(() => 5, { scheduler: time }),
-        take(1),
-      )
-      .subscribe((outcome) => seen.push(outcome));
+    const arrivals: Observable<Arrival> = synchronous ? concat(of(...deliveries), NEVER) : source;
+    arrivals.pipe(handle(() => 5, { scheduler: time }), take(1)).subscribe((outcome) => seen.push(outcome));
+    for (const delivery of deliveries) source.next(delivery);
 
     expect(seen.map(({ delivery }) => delivery.event.id)).toEqual(['1']);
     expect(settlements(deliveries)).toEqual([[], [], []]); // the others never arrived
