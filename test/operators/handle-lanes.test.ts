@@ -129,11 +129,7 @@ describe('handle, with an order', () => {
       if (attempt === 1 && event.id === '1') throw boom;
     };
     const subscription = source
-      .pipe(
-        handle(handler, { orderBy: () => 'key', scheduler: virtualTime() }),
-        redeliver(constant(200)),
-        settle(),
-      )
+      .pipe(handle(handler, { orderBy: () => 'key', scheduler: virtualTime() }), redeliver(constant(200)), settle())
       .subscribe();
     const copy = nthDelivery(1, { attempt: 2 });
     copy.nak();

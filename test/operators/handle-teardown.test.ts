@@ -66,28 +66,26 @@ describe('handle, when it is unsubscribed', () => {
     expect(settlements(deliveries)).toEqual([['nak 0'], ['nak 0']]);
   });
 
-  it.each([
-    [[1]],
-    [[3]],
-    [[2]],
-    [[1, 3]],
-    [[3, 1]],
-    [[2, 1]],
-    [[3, 2, 1]],
-  ])('hands back what runs, and nothing of what is done already: %j', (done) => {
-    const deliveries = [1, 2, 3].map((n) => nthDelivery(n));
-    const works = deliveries.map(() => new Subject<never>());
+  it.each([[[1]], [[3]], [[2]], [[1, 3]], [[3, 1]], [[2, 1]], [[3, 2, 1]]])(
+    'hands back what runs, and nothing of what is done already: %j',
+    (done) => {
+      const deliveries = [1, 2, 3].map((n) => nthDelivery(n));
+      const works = deliveries.map(() => new Subject<never>());
 
-    const subscription = concat(of(...deliveries), NEVER)
-      .pipe(handle(({ position }) => works[(position?.sequence ?? 1) - 1], { scheduler: virtualTime() }), settle())
-      .subscribe();
-    for (const n of done) works[n - 1]?.complete();
-    subscription.unsubscribe();
+      const subscription = concat(of(...deliveries), NEVER)
+        .pipe(
+          handle(({ position }) => works[(position?.sequence ?? 1) - 1], { scheduler: virtualTime() }),
+          settle(),
+        )
+        .subscribe();
+      for (const n of done) works[n - 1]?.complete();
+      subscription.unsubscribe();
 
-    const expected = [1, 2, 3].map((n) => (done.includes(n) ? ['ack'] : ['abort', 'nak']));
-    expect(deliveries.map(({ calls }) => calls.map(({ kind }) => kind))).toEqual(expected);
-    expect(works.map(({ observed }) => observed)).toEqual([false, false, false]);
-  });
+      const expected = [1, 2, 3].map((n) => (done.includes(n) ? ['ack'] : ['abort', 'nak']));
+      expect(deliveries.map(({ calls }) => calls.map(({ kind }) => kind))).toEqual(expected);
+      expect(works.map(({ observed }) => observed)).toEqual([false, false, false]);
+    },
+  );
 
   it('leaves alone what is done, and was emitted', () => {
     const delivery = nthDelivery(1);
@@ -273,7 +271,12 @@ describe('handle, when it is unsubscribed by', () => {
     const seen: Outcome[] = [];
 
     const arrivals: Observable<Arrival> = synchronous ? concat(of(...deliveries), NEVER) : source;
-    arrivals.pipe(handle(() => 5, { scheduler: time }), take(1)).subscribe((outcome) => seen.push(outcome));
+    arrivals
+      .pipe(
+        handle(() => 5, { scheduler: time }),
+        take(1),
+      )
+      .subscribe((outcome) => seen.push(outcome));
     for (const delivery of deliveries) source.next(delivery);
 
     expect(seen.map(({ delivery }) => delivery.event.id)).toEqual(['1']);
