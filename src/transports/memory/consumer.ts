@@ -2,14 +2,14 @@ import type { Subscription } from 'rxjs';
 import type { SubscriptionInfo } from '../../core/delivery.ts';
 import { ConsumerNotFoundError } from '../../core/errors.ts';
 import { heap } from '../../core/heap.ts';
+import { leases } from '../../core/leases.ts';
 import { LONGEST_DELAY } from '../../core/longest-delay.ts';
+import type { Attachment, Puller } from '../../core/puller.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { ConsumerSettings } from './config.ts';
 import { matcherOf, startSequence } from './consumer-view.ts';
-import { leases } from './leases.ts';
 import { type DeliveryOwner, MemoryDelivery, MemoryPosition } from './memory-delivery.ts';
 import type { MessageLog, StoredMessage } from './message-log.ts';
-import type { Attachment, Puller } from './puller.ts';
 
 /** What a consumer needs of its stream. */
 export interface ConsumerStream {
@@ -66,7 +66,7 @@ interface Place extends Attachment, DeliveryOwner {
 export function consumer(initial: ConsumerSettings, stream: ConsumerStream, context: BrokerContext): Consumer {
   const { scheduler, turns } = context;
   const { log } = stream;
-  const out = leases();
+  const out = leases<MemoryDelivery>();
   const redeliveries = heap<Redelivery>(
     (a, b) => a.due < b.due || (a.due === b.due && a.message.sequence < b.message.sequence),
   );

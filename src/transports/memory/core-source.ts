@@ -2,9 +2,9 @@ import type { SubscriptionInfo } from '../../core/delivery.ts';
 import { BufferOverflowError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { fifo } from '../../core/fifo.ts';
+import type { Attachment, Puller } from '../../core/puller.ts';
 import type { OverflowPolicy } from '../../core/transport.ts';
 import { type DeliveryOwner, MemoryDelivery } from './memory-delivery.ts';
-import type { Attachment, Puller } from './puller.ts';
 import type { CoreMessage, Router } from './router.ts';
 
 /** Options of a source that cannot wait. */

@@ -1,3 +1,4 @@
+export type { CoreSubscribeOptions, StreamSubscribeOptions } from '../../core/subscribe-options.ts';
 export type { Advisory } from './advisory.ts';
 export type { ConsumerConfig, ConsumerSettings, Retention, StreamConfig, StreamSettings } from './config.ts';
 export type { ConsumerInfo } from './consumer.ts';
@@ -16,4 +17,4 @@ export {
   streamInfo,
 } from './provisioning.ts';
 export type { PurgeOptions, StreamInfo } from './stream.ts';
-export type { CoreSubscribeOptions, MemorySubscribeOptions, StreamSubscribeOptions } from './subscriptions.ts';
+export type { MemorySubscribeOptions } from './subscriptions.ts';

@@ -1,4 +1,5 @@
 import { asyncScheduler, type Observable, type SchedulerLike, Subject } from 'rxjs';
+import { wholeNumber } from '../../core/check-options.ts';
 import type { MessageHeaders } from '../../core/delivery.ts';
 import { LimitReachedError, StreamConflictError, StreamNotFoundError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
@@ -6,7 +7,7 @@ import { overlaps } from '../../core/names.ts';
 import type { Expectation, Receipt } from '../../core/transport.ts';
 import type { Advisory } from './advisory.ts';
 import type { BrokerContext } from './broker-context.ts';
-import { type ConsumerConfig, consumerSettings, type StreamConfig, streamSettings, wholeNumber } from './config.ts';
+import { type ConsumerConfig, consumerSettings, type StreamConfig, streamSettings } from './config.ts';
 import { type Consumer, consumer } from './consumer.ts';
 import { checkConsumer } from './provisioning-rules.ts';
 import { type Router, router } from './router.ts';

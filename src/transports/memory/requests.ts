@@ -3,9 +3,9 @@ import type { MessageHeaders } from '../../core/delivery.ts';
 import { NoRespondersError, RemoteError, RequestTimeoutError, TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { IncomingRequest } from '../../core/transport.ts';
+import type { TransportLife } from '../../core/transport-life.ts';
 import type { MemoryBroker } from './memory-broker.ts';
 import type { CoreMessage } from './router.ts';
-import type { TransportState } from './subscriptions.ts';
 
 /** The headers of an answer that is an error (NATS ADR-32). */
 const ERROR_CODE = 'Nats-Service-Error-Code';
@@ -21,7 +21,7 @@ export interface OutgoingRequest {
 }
 
 /** Sends a request when subscribed: one reply, or all until the end mark. */
-export function request(broker: MemoryBroker, state: TransportState, outgoing: OutgoingRequest): Observable<Event> {
+export function request(broker: MemoryBroker, life: TransportLife, outgoing: OutgoingRequest): Observable<Event> {
   const { address, event, headers, timeout, many } = outgoing;
   const { scheduler } = broker;
   return new Observable((subscriber) => {
@@ -41,9 +41,9 @@ export function request(broker: MemoryBroker, state: TransportState, outgoing: O
       else if (!subscriber.closed) expectReply();
     });
     const fail = (error: unknown) => subscriber.error(error);
-    state.asking.add(fail);
+    life.asking.add(fail);
     subscriber.add(() => {
-      state.asking.delete(fail);
+      life.asking.delete(fail);
       leave();
       deadline?.unsubscribe();
     });
@@ -59,22 +59,22 @@ export function request(broker: MemoryBroker, state: TransportState, outgoing: O
 /** Receives requests while subscribed; `complete` fills and checks each reply. What has no reply address is nobody's request and is left out. */
 export function requests(
   broker: MemoryBroker,
-  state: TransportState,
+  life: TransportLife,
   address: string,
   queue: string | undefined,
   complete: (event: Event) => Event,
 ): Observable<IncomingRequest> {
   return new Observable((subscriber) => {
-    if (state.draining.aborted) throw new TransportClosedError(state.name);
+    if (life.draining.aborted) throw new TransportClosedError(life.name);
     const leave = broker.router.listen(address, queue, (message) => {
       const { event, reply } = message;
       if (event !== undefined && reply !== undefined)
         subscriber.next(incoming(broker, message, event, reply, complete));
     });
     const end = () => subscriber.complete();
-    state.sources.add(end);
+    life.sources.add(end);
     return () => {
-      state.sources.delete(end);
+      life.sources.delete(end);
       leave();
     };
   });

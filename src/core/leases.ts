@@ -1,22 +1,30 @@
-import type { MemoryDelivery } from './memory-delivery.ts';
+/** Something that is out for a time: a node of the lists below, since there is one for each message. */
+export interface Leased<T> {
+  /** The length of its lease, in ms. */
+  lease: number;
+  /** When the lease ends, in ms since the epoch; `0` while it has none. */
+  deadline: number;
+  previous: T | undefined;
+  next: T | undefined;
+}
 
 /** The deliveries that are out, by the end of their lease. */
-export interface Leases {
+export interface Leases<T extends Leased<T>> {
   readonly size: number;
   /** When the first lease ends; Infinity where none is out. */
   readonly nextDeadline: number;
   /** Starts a lease, or starts it again. */
-  start(delivery: MemoryDelivery, lease: number, now: number): void;
-  end(delivery: MemoryDelivery): void;
+  start(delivery: T, lease: number, now: number): void;
+  end(delivery: T): void;
   /** Removes and returns one delivery whose lease has ended. */
-  takeExpired(now: number): MemoryDelivery | undefined;
-  [Symbol.iterator](): Generator<MemoryDelivery>;
+  takeExpired(now: number): T | undefined;
+  [Symbol.iterator](): Generator<T>;
 }
 
-interface LeaseList {
+interface LeaseList<T> {
   readonly lease: number;
-  head: MemoryDelivery | undefined;
-  tail: MemoryDelivery | undefined;
+  head: T | undefined;
+  tail: T | undefined;
 }
 
 /**
@@ -25,18 +33,18 @@ interface LeaseList {
  * Leases of one length end in the order in which they started, so each length has one linked list and no operation
  * depends on how many are out. A consumer has as many lengths as its backoff has entries.
  */
-export function leases(): Leases {
-  const lists: LeaseList[] = [];
+export function leases<T extends Leased<T>>(): Leases<T> {
+  const lists: LeaseList<T>[] = [];
   let size = 0;
 
-  function listOf(lease: number): LeaseList {
+  function listOf(lease: number): LeaseList<T> {
     for (const list of lists) if (list.lease === lease) return list;
-    const list = { lease, head: undefined, tail: undefined };
+    const list: LeaseList<T> = { lease, head: undefined, tail: undefined };
     lists.push(list);
     return list;
   }
 
-  function unlink(delivery: MemoryDelivery): void {
+  function unlink(delivery: T): void {
     const list = listOf(delivery.lease);
     const { previous, next } = delivery;
     if (previous === undefined) list.head = next;
@@ -82,8 +90,8 @@ export function leases(): Leases {
     },
     *[Symbol.iterator]() {
       for (const { head } of lists) {
-        for (let delivery = head; delivery !== undefined; ) {
-          const { next } = delivery;
+        for (let delivery: T | undefined = head; delivery !== undefined; ) {
+          const next: T | undefined = delivery.next;
           yield delivery;
           delivery = next;
         }

@@ -1,4 +1,4 @@
-import type { DrainReport } from '../../core/transport.ts';
+import type { DrainReport } from './transport.ts';
 
 /** A transport's running account of its deliveries; a drain reports it. */
 export type Ledger = { -readonly [K in Exclude<keyof DrainReport, 'elapsedMs'>]: number };

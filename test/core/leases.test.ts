@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Leases, leases } from '../../../src/transports/memory/leases.ts';
-import { type DeliveryOwner, MemoryDelivery } from '../../../src/transports/memory/memory-delivery.ts';
-import { sample } from './support.ts';
+import { type Leases, leases } from '../../src/core/leases.ts';
+import { type DeliveryOwner, MemoryDelivery } from '../../src/transports/memory/memory-delivery.ts';
+import { sample } from '../transports/memory/support.ts';
 
 const owner: DeliveryOwner = {
   info: { prefetch: 1, draining: new AbortController().signal },
@@ -16,7 +16,7 @@ function delivery(sequence: number): MemoryDelivery {
   return new MemoryDelivery({ event, address: 'a', headers: {}, sequence, time: 0 }, event, owner, 1, sequence);
 }
 
-function takeAll(out: Leases, now: number): number[] {
+function takeAll(out: Leases<MemoryDelivery>, now: number): number[] {
   const taken: number[] = [];
   for (let next = out.takeExpired(now); next !== undefined; next = out.takeExpired(now)) {
     taken.push(next.carried.sequence);
@@ -24,11 +24,12 @@ function takeAll(out: Leases, now: number): number[] {
   return taken;
 }
 
-const sequences = (out: Leases): number[] => [...out].map(({ carried }) => carried.sequence).sort((a, b) => a - b);
+const sequences = (out: Leases<MemoryDelivery>): number[] =>
+  [...out].map(({ carried }) => carried.sequence).sort((a, b) => a - b);
 
 describe('leases', () => {
   it('is empty at first', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
 
     expect([out.size, out.nextDeadline, out.takeExpired(Number.MAX_VALUE)]).toEqual([
       0,
@@ -38,7 +39,7 @@ describe('leases', () => {
   });
 
   it('takes a delivery when its lease has ended, and not before', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     out.start(delivery(1), 100, 50);
 
     expect([out.takeExpired(149), out.size]).toEqual([undefined, 1]);
@@ -47,14 +48,14 @@ describe('leases', () => {
   });
 
   it('takes those of one length in the order in which they started', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     for (const n of [3, 1, 2]) out.start(delivery(n), 100, n === 3 ? 0 : n);
 
     expect(takeAll(out, 1_000)).toEqual([3, 1, 2]);
   });
 
   it('knows the first end among leases of several lengths', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     out.start(delivery(1), 1_000, 0);
     out.start(delivery(2), 10, 100);
     out.start(delivery(3), 500, 0);
@@ -64,7 +65,7 @@ describe('leases', () => {
   });
 
   it('starts a lease again, behind those that started since', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     const [first, second] = [delivery(1), delivery(2)];
     out.start(first, 100, 0);
     out.start(second, 100, 10);
@@ -76,7 +77,7 @@ describe('leases', () => {
   });
 
   it('starts a lease again with another length', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     const one = delivery(1);
     out.start(one, 100, 0);
 
@@ -87,7 +88,7 @@ describe('leases', () => {
   });
 
   it('ends a lease wherever it stands', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     const all = [1, 2, 3, 4, 5].map(delivery);
     for (const each of all) out.start(each, 100, 0);
 
@@ -97,7 +98,7 @@ describe('leases', () => {
   });
 
   it('ends a lease once', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     const [first, second] = [delivery(1), delivery(2)];
     out.start(first, 100, 0);
     out.start(second, 100, 0);
@@ -109,7 +110,7 @@ describe('leases', () => {
   });
 
   it('lets go of the neighbours of a lease that ended, so that one delivery does not keep others alive', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     const all = [1, 2, 3].map(delivery);
     for (const each of all) out.start(each, 100, 0);
 
@@ -124,7 +125,7 @@ describe('leases', () => {
   });
 
   it('is read to the end while what is read is ended', () => {
-    const out = leases();
+    const out = leases<MemoryDelivery>();
     for (let n = 1; n <= 4; n += 1) out.start(delivery(n), n % 2 === 0 ? 100 : 200, 0);
 
     const read: number[] = [];
@@ -144,7 +145,7 @@ describe('leases', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-        const out = leases();
+        const out = leases<MemoryDelivery>();
         const all = Array.from({ length: 12 }, (_, n) => delivery(n));
         const model = new Map<number, number>();
         let now = 0;

@@ -1,21 +1,21 @@
-import type { Status } from '../../core/status.ts';
+import type { Delivery } from './delivery.ts';
 import type { Ledger } from './ledger.ts';
-import type { MemoryDelivery } from './memory-delivery.ts';
+import type { Status } from './status.ts';
 
-/** A subscription that takes deliveries from a consumer. */
-export interface Puller {
+/** A subscription that takes deliveries from a source. */
+export interface Puller<D extends Delivery = Delivery> {
   readonly prefetch: number;
   readonly draining: AbortSignal;
   readonly ledger: Ledger;
-  next(delivery: MemoryDelivery): void;
-  /** The consumer is gone. */
+  next(delivery: D): void;
+  /** The source cannot go on. */
   error(error: unknown): void;
   status(status: Status): void;
   /** The number of unsettled deliveries went down. */
   settled(): void;
 }
 
-/** A puller's place at a consumer. */
+/** A puller's place at a source. */
 export interface Attachment {
   readonly unsettled: number;
   /** No more deliveries; those that are out can still be settled. */
