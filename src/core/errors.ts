@@ -29,7 +29,16 @@ export type MillraceErrorCode =
   | 'LEASE_LOST'
   | 'DRAINING'
   | 'UNSUBSCRIBED'
-  | 'CONFIRM_FAILED';
+  | 'CONFIRM_FAILED'
+  | 'CONNECTION_FAILED'
+  | 'AUTHENTICATION_FAILED'
+  | 'JETSTREAM_API'
+  | 'JETSTREAM_UNAVAILABLE'
+  | 'UNSUPPORTED_BY_SERVER'
+  | 'BUCKET_NOT_FOUND'
+  | 'KEY_NOT_FOUND'
+  | 'KEY_EXISTS'
+  | 'WRONG_REVISION';
 
 /** Base class of every error that millrace raises itself; errors from brokers and handlers pass through untouched. */
 export class MillraceError extends Error {

@@ -1,0 +1,88 @@
+/** A message as a client hands it over. */
+export interface ClientMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly reply?: string;
+  readonly headers?: ClientHeaders;
+}
+
+/** The headers of a {@link ClientMessage}, read. */
+export interface ClientHeaders extends Iterable<[string, string[]]> {
+  readonly code: number;
+  readonly description: string;
+}
+
+/** A subscription of a client. */
+export interface ClientSubscription {
+  unsubscribe(max?: number): void;
+}
+
+/**
+ * What millrace needs of a client's connection: one of `nats` 2.29 or of `@nats-io/transport-node` 3.x is one.
+ *
+ * Where JetStream and requests are concerned, millrace speaks the protocol itself, over plain publish and subscribe.
+ */
+export interface NatsConnectionLike {
+  publish(
+    subject: string,
+    payload?: Uint8Array,
+    options?: { readonly reply?: string; readonly headers?: unknown },
+  ): void;
+  subscribe(
+    subject: string,
+    options?: { readonly queue?: string; readonly callback?: (error: unknown, message: ClientMessage) => void },
+  ): ClientSubscription;
+  flush(): Promise<void>;
+  status(): AsyncIterable<{ readonly type: string }>;
+  close(): Promise<void>;
+  closed(): Promise<undefined | Error>;
+  isClosed(): boolean;
+  readonly info?: ServerInfo | undefined;
+}
+
+/** What a server says of itself when a client connects. */
+export interface ServerInfo {
+  readonly version: string;
+  readonly max_payload: number;
+  readonly headers?: boolean;
+  readonly server_name?: string;
+}
+
+/**
+ * Returns the header block of a message as it travelled, without reading it, or undefined where there is none.
+ *
+ * Both clients keep the received bytes, headers first, and read them when somebody asks: every stored message has
+ * headers, and few of them are of interest. A client that keeps them elsewhere is asked for the headers that it has read.
+ */
+export function headerBlockOf(message: ClientMessage): Uint8Array | undefined {
+  const { _rdata: bytes, _msg: frame } = message as ClientMessage & KeptBytes;
+  if (bytes === undefined || frame === undefined) return writtenAgain(message);
+  return frame.hdr > 0 ? bytes.subarray(0, frame.hdr) : undefined;
+}
+
+interface KeptBytes {
+  readonly _rdata?: Uint8Array;
+  readonly _msg?: { readonly hdr: number };
+}
+
+function writtenAgain({ headers }: ClientMessage): Uint8Array | undefined {
+  if (headers === undefined) return undefined;
+  let text = headers.code > 0 ? `NATS/1.0 ${headers.code} ${headers.description}\r\n` : 'NATS/1.0\r\n';
+  for (const [name, values] of headers) for (const value of values) text += `${name}: ${value}\r\n`;
+  return encoder.encode(`${text}\r\n`);
+}
+
+const encoder = /* @__PURE__ */ new TextEncoder();
+
+/** A header block in the place of a client's own headers: of those, a client asks for nothing but the bytes. */
+export class HeaderBlock {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  encode(): Uint8Array {
+    return this.bytes;
+  }
+}

@@ -1,0 +1,109 @@
+import type { SchedulerLike } from 'rxjs';
+import { deadlines } from '../../core/deadlines.ts';
+import type { Leased } from '../../core/leases.ts';
+import type { ClientMessage } from './client.ts';
+
+/** Who waits for replies. */
+export interface Asker {
+  receive(message: ClientMessage): void;
+  timedOut(): void;
+  /** The connection was lost: replies that were on their way never come. */
+  disconnected(): void;
+}
+
+/** A place where replies arrive. Close it when no more are wanted. */
+export interface InboxEntry {
+  /** The reply address of a request. */
+  readonly address: string;
+  /** Starts the time to wait for a reply, in ms, or starts it again. */
+  expect(timeout: number): void;
+  close(): void;
+}
+
+/** One subscription for all that wait for replies. */
+export interface Inbox {
+  /** What all its addresses begin with. */
+  readonly prefix: string;
+  readonly size: number;
+  open(asker: Asker): InboxEntry;
+  disconnected(): void;
+}
+
+/**
+ * Makes an inbox below `prefix`; `listen` subscribes to its addresses, once, when the first one is opened.
+ *
+ * A token names who waits, and one coarse timer watches over all, so that a request costs neither a subscription nor a
+ * timer nor a stack trace of its own.
+ */
+export function inbox(
+  prefix: string,
+  listen: (address: string, receive: (message: ClientMessage) => void) => void,
+  scheduler: SchedulerLike,
+): Inbox {
+  const entries = new Map<string, Entry>();
+  const waiting = deadlines<Entry>(scheduler, (entry) => entry.asker.timedOut());
+  let listening = false;
+  let count = 0;
+
+  function close(entry: Entry): void {
+    waiting.end(entry);
+    entries.delete(entry.token);
+  }
+
+  function receive(message: ClientMessage): void {
+    entries.get(message.subject.slice(prefix.length))?.asker.receive(message);
+  }
+
+  const owner: Owner = { expect: (entry, timeout) => waiting.start(entry, timeout), close };
+
+  return {
+    prefix,
+    get size() {
+      return entries.size;
+    },
+    open(asker) {
+      if (!listening) listen(`${prefix}*`, receive);
+      listening = true;
+      count += 1;
+      const token = count.toString(36);
+      const entry = new Entry(asker, token, prefix + token, owner);
+      entries.set(token, entry);
+      return entry;
+    },
+    disconnected() {
+      for (const { asker } of [...entries.values()]) asker.disconnected();
+    },
+  };
+}
+
+interface Owner {
+  expect(entry: Entry, timeout: number): void;
+  close(entry: Entry): void;
+}
+
+/** A class, as there is one for each request: the methods are shared. */
+class Entry implements InboxEntry, Leased<Entry> {
+  readonly asker: Asker;
+  readonly token: string;
+  readonly address: string;
+  readonly owner: Owner;
+  lease = 0;
+  deadline = 0;
+  previous: Entry | undefined = undefined;
+  next: Entry | undefined = undefined;
+
+  constructor(asker: Asker, token: string, address: string, owner: Owner) {
+    this.asker = asker;
+    this.token = token;
+    this.address = address;
+    this.owner = owner;
+  }
+
+  expect(timeout: number): void {
+    this.owner.expect(this, timeout);
+  }
+
+  close(): void {
+    this.owner.close(this);
+  }
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { asyncScheduler, from, type Observable, type SchedulerLike, Subject } from 'rxjs';
+import { BufferOverflowError, TransportClosedError } from '../../core/errors.ts';
+import { type ClientMessage, HeaderBlock, type NatsConnectionLike } from './client.ts';
+import { type ConnectionStatus, connectionStatus } from './connection-status.ts';
+import { type Inbox, inbox } from './inbox.ts';
+
+/** A connection as all transports on it share it. */
+export interface Wire {
+  readonly client: NatsConnectionLike;
+  readonly connected: boolean;
+  readonly closed: boolean;
+  readonly scheduler: SchedulerLike;
+  /** What happens to the connection from now on; completes when it is closed. */
+  readonly changes$: Observable<ConnectionStatus>;
+  /** Where replies to this connection arrive. */
+  readonly inbox: Inbox;
+  /**
+   * Sends a message. What is sent while there is no connection is kept until there is one: a client would drop it when
+   * it next tries to connect.
+   *
+   * @throws BufferOverflowError when too much is kept, TransportClosedError when the connection is closed.
+   */
+  publish(address: string, data: Uint8Array, headers?: Uint8Array, reply?: string): void;
+  /** Listens at an address, until the returned function is called; a client listens again after a reconnect. */
+  listen(address: string, queue: string | undefined, receive: (message: ClientMessage) => void): () => void;
+  /** Completes when the server has got everything that was sent before. */
+  flush(): Observable<void>;
+}
+
+/** How many messages are kept while there is no connection. */
+const MAX_KEPT = 65_536;
+
+const wires: WeakMap<NatsConnectionLike, Map<SchedulerLike, Wire>> = /* @__PURE__ */ new WeakMap();
+
+/** Returns a connection's wire; there is one for all that use the connection. */
+export function wireOf(connection: NatsConnectionLike, scheduler: SchedulerLike = asyncScheduler): Wire {
+  const known = wires.get(connection) ?? new Map<SchedulerLike, Wire>();
+  wires.set(connection, known);
+  let wire = known.get(scheduler);
+  if (wire === undefined) {
+    wire = openWire(connection, scheduler);
+    known.set(scheduler, wire);
+  }
+  return wire;
+}
+
+interface Kept {
+  readonly address: string;
+  readonly data: Uint8Array;
+  readonly headers: Uint8Array | undefined;
+  readonly reply: string | undefined;
+}
+
+function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
+  const changes = new Subject<ConnectionStatus>();
+  const kept: Kept[] = [];
+  let connected = !client.isClosed();
+  let closed = client.isClosed();
+
+  function listen(address: string, queue: string | undefined, receive: (message: ClientMessage) => void): () => void {
+    if (closed) throw new TransportClosedError('nats');
+    const callback = (error: unknown, message: ClientMessage) => {
+      if (error === null || error === undefined) receive(message);
+      else changes.next({ kind: 'error', error }); // the server refused the subscription
+    };
+    const subscription = client.subscribe(address, queue === undefined ? { callback } : { queue, callback });
+    return () => {
+      if (!client.isClosed()) subscription.unsubscribe();
+    };
+  }
+
+  const replies = inbox(
+    `${prefixOf(client)}.${randomUUID().replaceAll('-', '')}.`,
+    (address, receive) => listen(address, undefined, receive),
+    scheduler,
+  );
+
+  function send(address: string, data: Uint8Array, headers: Uint8Array | undefined, reply: string | undefined): void {
+    if (headers === undefined && reply === undefined) return client.publish(address, data);
+    const options: { reply?: string; headers?: HeaderBlock } = {};
+    if (reply !== undefined) options.reply = reply;
+    if (headers !== undefined) options.headers = new HeaderBlock(headers);
+    client.publish(address, data, options);
+  }
+
+  function change(status: ConnectionStatus): void {
+    const was = connected;
+    if (status.kind === 'connected') connected = true;
+    else if (status.kind !== 'error' && status.kind !== 'lameDuck' && status.kind !== 'slowConsumer') connected = false;
+    closed = status.kind === 'closed';
+    if (connected) for (const { address, data, headers, reply } of kept.splice(0)) send(address, data, headers, reply);
+    changes.next(status);
+    if (was && !connected) replies.disconnected();
+  }
+
+  connectionStatus(client).subscribe({
+    next: change,
+    error: (error: unknown) => changes.next({ kind: 'error', error }),
+    complete: () => changes.complete(),
+  });
+
+  return {
+    client,
+    scheduler,
+    get connected() {
+      return connected && !client.isClosed();
+    },
+    get closed() {
+      return closed || client.isClosed();
+    },
+    changes$: changes.asObservable(),
+    inbox: replies,
+    listen,
+    publish(address, data, headers, reply) {
+      if (connected) return send(address, data, headers, reply);
+      if (closed || client.isClosed()) throw new TransportClosedError('nats');
+      if (kept.length >= MAX_KEPT) throw new BufferOverflowError('What waits for a connection', MAX_KEPT);
+      kept.push({ address, data, headers, reply });
+    },
+    flush: () => from(client.flush()),
+  };
+}
+
+/** What this client's inboxes begin with: its permissions may name it. */
+function prefixOf(client: NatsConnectionLike): string {
+  const { options } = client as { readonly options?: { readonly inboxPrefix?: string } };
+  return options?.inboxPrefix ?? '_INBOX';
+}
