@@ -5,15 +5,16 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync,
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { installServers } from './servers.mjs';
 
 export const root = fileURLToPath(new URL('../', import.meta.url));
 const benches = join(root, 'test/bench');
 const windows = process.platform === 'win32';
 
-/** Makes everything ready to run: the examples always, the benches when asked. */
-export async function setup({ bench = false, rebuild = false } = {}) {
+/** Makes everything ready to run: the examples always, the benches and the tests' real servers when asked. */
+export async function setup({ bench = false, rebuild = false, servers = false } = {}) {
   checkNode();
-  await alone(() => {
+  await alone(async () => {
     install(root);
     if (bench) install(benches);
     if (rebuild) rmSync(join(root, 'dist'), { recursive: true, force: true });
@@ -22,6 +23,7 @@ export async function setup({ bench = false, rebuild = false } = {}) {
       build('test/bench/tsconfig.json');
       linkPeers();
     }
+    if (servers) await installServers();
   });
 }
 
@@ -78,7 +80,7 @@ async function alone(work) {
     await setTimeout(50);
   }
   process.once('exit', release);
-  work();
+  await work();
   process.off('exit', release);
   release();
 }
@@ -135,5 +137,6 @@ function readJson(path) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  await setup({ bench: process.argv.includes('--bench'), rebuild: process.argv.includes('--rebuild') });
+  const asked = (name) => process.argv.includes(`--${name}`);
+  await setup({ bench: asked('bench'), rebuild: asked('rebuild'), servers: asked('servers') });
 }
