@@ -32,6 +32,7 @@ export type MillraceErrorCode =
   | 'CONFIRM_FAILED'
   | 'CONNECTION_FAILED'
   | 'AUTHENTICATION_FAILED'
+  | 'PERMISSION_DENIED'
   | 'JETSTREAM_API'
   | 'JETSTREAM_UNAVAILABLE'
   | 'UNSUPPORTED_BY_SERVER'
@@ -63,6 +64,30 @@ export class InvalidEventError extends MillraceError {
     super('INVALID_EVENT', `Event attribute '${attribute}' ${rule}`, options);
     this.attribute = attribute;
     this.rule = rule;
+  }
+}
+
+/** Options for a {@link DecodeError}. */
+export interface DecodeErrorOptions extends ErrorOptions {
+  /** The content type that came with the message. */
+  readonly contentType?: string | undefined;
+}
+
+/** Raised for a message that is no event, or not one that can be read. Retrying cannot help. */
+export class DecodeError extends MillraceError {
+  override readonly name = 'DecodeError';
+  /** What was expected and not found. Nothing of the payload is quoted. */
+  readonly rule: string;
+  /** The message's payload, whole and as it came. */
+  readonly bytes: Uint8Array;
+  /** The content type that came with the message. */
+  readonly contentType: string | undefined;
+
+  constructor(rule: string, bytes: Uint8Array, options: DecodeErrorOptions = {}) {
+    super('DECODE_FAILED', `The message could not be decoded: ${rule}`, options);
+    this.rule = rule;
+    this.bytes = bytes;
+    this.contentType = options.contentType;
   }
 }
 

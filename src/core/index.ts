@@ -19,6 +19,7 @@ export {
   stopAbove,
 } from './backoff.ts';
 export { type CreateEventOptions, createEvent, type EventAttributes, type EventInit } from './create-event.ts';
+export { bytesCodec, type DataCodec, jsonCodec, textCodec } from './data-codec.ts';
 export { deadLetterHeaders, redriveCount } from './dead-letter-headers.ts';
 export type { Claim, ClaimResult, DedupeStore } from './dedupe-store.ts';
 export {
@@ -36,6 +37,8 @@ export {
   ConsumerConflictError,
   ConsumerNotFoundError,
   DeadLetterRefusedError,
+  DecodeError,
+  type DecodeErrorOptions,
   FatalError,
   HandlerTimeoutError,
   InvalidAddressError,
@@ -64,6 +67,7 @@ export {
 export { AUTO_POPULATE, type Event, eventKey } from './event.ts';
 export { fatal, isFatal, retryAt, retryAtOf } from './failures.ts';
 export { type IdFactory, ksuid, type SortableIdOptions, uuidv4, uuidv7, type XidOptions, xid } from './ids.ts';
+export type { MediaType } from './media-type.ts';
 export { type MemoryDedupeStore, type MemoryDedupeStoreOptions, memoryDedupeStore } from './memory-dedupe-store.ts';
 export {
   type AddressOptions,
