@@ -15,6 +15,8 @@ export interface ClientHeaders extends Iterable<[string, string[]]> {
 /** A subscription of a client. */
 export interface ClientSubscription {
   unsubscribe(max?: number): void;
+  /** Unsubscribes, and still hands over what is on its way. */
+  drain(): Promise<void>;
 }
 
 /**

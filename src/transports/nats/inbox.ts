@@ -26,6 +26,8 @@ export interface Inbox {
   readonly prefix: string;
   readonly size: number;
   open(asker: Asker): InboxEntry;
+  /** What the addresses of somebody begin with who listens for himself; nobody else has it. */
+  uniquePrefix(): string;
   disconnected(): void;
 }
 
@@ -69,6 +71,10 @@ export function inbox(
       const entry = new Entry(asker, token, prefix + token, owner);
       entries.set(token, entry);
       return entry;
+    },
+    uniquePrefix() {
+      count += 1;
+      return `${prefix}${count.toString(36)}.`;
     },
     disconnected() {
       for (const { asker } of [...entries.values()]) asker.disconnected();

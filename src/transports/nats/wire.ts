@@ -24,6 +24,8 @@ export interface Wire {
   publish(address: string, data: Uint8Array, headers?: Uint8Array, reply?: string): void;
   /** Listens at an address, until the returned function is called; a client listens again after a reconnect. */
   listen(address: string, queue: string | undefined, receive: (message: ClientMessage) => void): () => void;
+  /** Tells those who watch the connection of an error that nobody waits for. */
+  report(error: unknown): void;
   /** Completes when the server has got everything that was sent before. */
   flush(): Observable<void>;
 }
@@ -118,6 +120,7 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
       if (kept.length >= MAX_KEPT) throw new BufferOverflowError('What waits for a connection', MAX_KEPT);
       kept.push({ address, data, headers, reply });
     },
+    report: (error) => changes.next({ kind: 'error', error }),
     flush: () => from(client.flush()),
   };
 }

@@ -1,0 +1,284 @@
+import { Observable, retry, type SchedulerLike, throwError, timer } from 'rxjs';
+import { deadlines } from '../../core/deadlines.ts';
+import type { SubscriptionInfo } from '../../core/delivery.ts';
+import { ConfirmFailedError, RequestTimeoutError } from '../../core/errors.ts';
+import type { Event } from '../../core/event.ts';
+import type { Attachment, Puller } from '../../core/puller.ts';
+import { attemptAt, attemptOffset, readAckAddress } from './ack-address.ts';
+import { type ClientMessage, headerBlockOf } from './client.ts';
+import type { ConsumerFacts } from './consumer-lookup.ts';
+import { decodeHeaders } from './headers.ts';
+import type { JetStreamApi } from './jetstream-api.ts';
+import { JetStreamDelivery, type JetStreamOwner, type Settlement } from './jetstream-delivery.ts';
+import type { NatsCodec } from './nats-codec.ts';
+import { type PriorityOptions, pullLoop } from './pull-loop.ts';
+import { requestRaw } from './request-raw.ts';
+import { undecodable } from './undecodable.ts';
+
+/** Options for {@link jetstreamSource}. */
+export interface JetStreamSourceOptions extends PriorityOptions {
+  readonly stream: string;
+  readonly facts: ConsumerFacts;
+  readonly codec: NatsCodec;
+  /** Fills the source of what is no event. */
+  readonly name: string;
+  readonly expires: number;
+  readonly heartbeat: number;
+  /** Looks whether the consumer is still there; one that lives as long as its subscription is made again, to begin at `resumeAt`. */
+  readonly look: (resumeAt: number | undefined) => Observable<unknown>;
+  readonly ephemeral: boolean;
+  readonly scheduler: SchedulerLike;
+}
+
+/** What a settlement is, as JetStream reads it; nothing at all is an ack. */
+const encoder = /* @__PURE__ */ new TextEncoder();
+const ACK = /* @__PURE__ */ new Uint8Array(0);
+const CONFIRMED_ACK = /* @__PURE__ */ encoder.encode('+ACK');
+const NAK = /* @__PURE__ */ encoder.encode('-NAK');
+const TERM = /* @__PURE__ */ encoder.encode('+TERM');
+const WORKING = /* @__PURE__ */ encoder.encode('+WPI');
+
+const NANOS = 1_000_000;
+
+/** The longest delay that JetStream's nanoseconds hold with room to spare, in ms. */
+const LONGEST_NAK = 3e12;
+
+/** Before asking again for a confirmation where the server could not answer, in ms, and how often. */
+const CONFIRM_RETRY_DELAY = 500;
+const CONFIRM_RETRIES = 3;
+
+/**
+ * Reads a consumer for a puller.
+ *
+ * Messages flow from the pull to the puller without waiting anywhere: there are never more than the puller has demand
+ * for. It owns the leases: when one is over by this process's clock, the delivery is lost, and no longer counts.
+ */
+export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetStreamSourceOptions): Attachment {
+  const { stream, facts, codec, name, scheduler } = options;
+  const { consumer, leases } = facts;
+  const { wire } = api;
+  const { ledger } = puller;
+  const firstLease = leases[0] as number;
+  const out = deadlines<JetStreamDelivery>(scheduler, expire);
+  let unsettled = 0;
+  let offset = -1;
+  let detached = false;
+  let last: JetStreamDelivery | undefined;
+
+  const info: SubscriptionInfo = {
+    stream,
+    consumer,
+    lease: Math.min(...leases),
+    prefetch: puller.prefetch,
+    ...(facts.maxDeliver === undefined ? {} : { maxDeliver: facts.maxDeliver }),
+    ...(facts.takes === undefined ? {} : { takes: facts.takes }),
+    draining: puller.draining,
+  };
+
+  const owner: JetStreamOwner = { info, settle, confirm, extend, headers };
+  const loop = pullLoop(
+    api,
+    {
+      ...options,
+      consumer,
+      prefetch: puller.prefetch,
+      maxBatch: facts.maxBatch,
+      expires: Math.min(options.expires, facts.maxExpires),
+    },
+    {
+      room: () => puller.prefetch - unsettled,
+      receive,
+      look: () => options.look(resumeAt()),
+      restarted: () => puller.status({ kind: 'sourceRestarted', stream, consumer }),
+      fail: (error) => puller.error(error),
+    },
+  );
+  loop.pull();
+
+  function receive(message: ClientMessage): void {
+    const ackAddress = message.reply as string;
+    if (offset < 0) offset = attemptOffset(ackAddress);
+    const attempt = attemptAt(ackAddress, offset);
+    if (attempt > 1) supersede(ackAddress);
+    const delivery = read(message, ackAddress, attempt);
+    ledger.received += 1;
+    unsettled += 1;
+    out.start(delivery, leases.length === 1 ? firstLease : leaseOf(attempt));
+    if (options.ephemeral) last = delivery;
+    // Nobody is left to take it, or it comes from a request that was given up: somebody else may have it at once.
+    if (detached || unsettled > puller.prefetch) handBack(delivery);
+    else puller.next(delivery);
+  }
+
+  /** Where a consumer has to begin that takes the place of this one: what is unsettled would be forgotten with it. */
+  function resumeAt(): number | undefined {
+    if (last === undefined) return undefined;
+    let first = last.position.sequence + 1;
+    for (const { position } of out) first = Math.min(first, position.sequence);
+    return first;
+  }
+
+  function read(message: ClientMessage, ackAddress: string, attempt: number): JetStreamDelivery {
+    const frame = { headers: headerBlockOf(message), data: message.data };
+    let event: Event;
+    try {
+      event = codec.decode(frame);
+    } catch (failure) {
+      const { sequence } = readAckAddress(ackAddress);
+      const wrapped = undecodable(frame, failure, { id: `${stream}-${sequence}`, source: name });
+      return new JetStreamDelivery(message, owner, wrapped, ackAddress, attempt, failure);
+    }
+    return new JetStreamDelivery(message, owner, event, ackAddress, attempt, undefined);
+  }
+
+  function leaseOf(attempt: number): number {
+    return leases[Math.min(attempt, leases.length) - 1] as number;
+  }
+
+  /** The server delivers a message again only when it has taken back the last delivery of it. */
+  function supersede(ackAddress: string): void {
+    const { sequence } = readAckAddress(ackAddress);
+    for (const delivery of out) {
+      if (delivery.position.sequence !== sequence) continue;
+      out.end(delivery);
+      expire(delivery);
+    }
+  }
+
+  function expire(delivery: JetStreamDelivery): void {
+    ledger.expired += 1;
+    delivery.lose();
+    puller.status({ kind: 'leaseLost', ...identify(delivery) });
+    release();
+  }
+
+  function release(): void {
+    unsettled -= 1;
+    puller.settled();
+    loop.pull();
+  }
+
+  function identify({ position }: JetStreamDelivery): { stream: string; consumer: string; sequence: number } {
+    return { stream, consumer, sequence: position.sequence };
+  }
+
+  function settle(
+    delivery: JetStreamDelivery,
+    settlement: Settlement,
+    delay: number,
+    reason: string | undefined,
+  ): boolean {
+    if (delivery.lost) return settleLate(delivery, settlement, ACK);
+    wire.publish(delivery.ackAddress, payloadOf(settlement, delay, reason));
+    close(delivery, settlement, delay);
+    return true;
+  }
+
+  function close(delivery: JetStreamDelivery, settlement: Settlement, delay: number): void {
+    delivery.settlement = settlement;
+    out.end(delivery);
+    if (settlement === 'ack') ledger.acked += 1;
+    else if (settlement === 'term') ledger.termed += 1;
+    else if (delay === 0 && (puller.draining.aborted || detached)) ledger.returned += 1;
+    else ledger.naked += 1;
+    release();
+  }
+
+  /** The work was done, so a late ack still counts; a late nak or term may concern somebody else's run by now. */
+  function settleLate(delivery: JetStreamDelivery, settlement: Settlement, ack: Uint8Array | undefined): boolean {
+    ledger.late += 1;
+    puller.status({ kind: 'lateSettle', ...identify(delivery), settlement });
+    if (settlement !== 'ack') return false;
+    if (ack !== undefined) wire.publish(delivery.ackAddress, ack);
+    delivery.settlement = 'ack';
+    ledger.expired -= 1;
+    ledger.acked += 1;
+    return true;
+  }
+
+  function confirm(delivery: JetStreamDelivery): Observable<void> {
+    return new Observable<void>((subscriber) => {
+      if (delivery.settlement === undefined) {
+        if (delivery.lost) settleLate(delivery, 'ack', undefined);
+        else close(delivery, 'ack', 0);
+      }
+      const confirmation = requestRaw(
+        wire,
+        delivery.ackAddress,
+        CONFIRMED_ACK,
+        { timeout: api.timeout },
+        () => undefined,
+      ).pipe(
+        retry({
+          delay: (error, count) =>
+            count > CONFIRM_RETRIES || error instanceof RequestTimeoutError
+              ? throwError(() => error)
+              : timer(CONFIRM_RETRY_DELAY, scheduler),
+        }),
+      );
+      subscriber.add(
+        confirmation.subscribe({
+          error: (cause: unknown) => subscriber.error(new ConfirmFailedError('the server did not answer', { cause })),
+          complete: () => subscriber.complete(),
+        }),
+      );
+    });
+  }
+
+  function extend(delivery: JetStreamDelivery): void {
+    wire.publish(delivery.ackAddress, WORKING);
+    out.start(delivery, delivery.lease);
+  }
+
+  function headers({ message, failure }: JetStreamDelivery): Readonly<Record<string, string>> {
+    const block = headerBlockOf(message);
+    if (block === undefined) return {};
+    if (failure === undefined) return codec.headersOf({ headers: block, data: message.data });
+    const kept = Object.entries(decodeHeaders(block)).map(([header, value]) => [ORIGINAL + header, value]);
+    return Object.fromEntries(kept);
+  }
+
+  function handBack(delivery: JetStreamDelivery): void {
+    wire.publish(delivery.ackAddress, NAK);
+    close(delivery, 'nak', 0);
+  }
+
+  return {
+    get unsettled() {
+      return unsettled;
+    },
+    detach() {
+      if (detached) return;
+      detached = true;
+      loop.stop();
+    },
+    abandon(reason) {
+      const mine = [...out];
+      for (const delivery of mine) {
+        delivery.abort(reason);
+        if (delivery.settled) continue;
+        wire.publish(delivery.ackAddress, NAK);
+        delivery.settlement = 'nak';
+        out.end(delivery);
+        ledger.abandoned += 1;
+        release();
+      }
+      return mine.length;
+    },
+  };
+}
+
+/** Before the headers of what is no event, so that they are kept and nobody takes them for an event's. */
+const ORIGINAL = 'millrace-original-';
+
+function payloadOf(settlement: Settlement, delay: number, reason: string | undefined): Uint8Array {
+  if (settlement === 'ack') return ACK;
+  if (settlement === 'term') return reason === undefined ? TERM : encoder.encode(`+TERM ${oneLine(reason)}`);
+  const nanos = Math.min(Math.ceil(delay), LONGEST_NAK) * NANOS;
+  return nanos > 0 ? encoder.encode(`-NAK {"delay":${nanos}}`) : NAK;
+}
+
+/** A reason travels in an advisory, and is for people: one line of it is enough. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').slice(0, 512);
+}
