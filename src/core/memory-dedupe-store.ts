@@ -1,5 +1,7 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { ClaimTable, COMMITTED } from './claim-table.ts';
 import type { Claim, DedupeStore } from './dedupe-store.ts';
+import { KeyReader } from './key-reader.ts';
 
 /** Options for {@link memoryDedupeStore}. */
 export interface MemoryDedupeStoreOptions {
@@ -32,77 +34,107 @@ export function memoryDedupeStore(options: MemoryDedupeStoreOptions = {}): Memor
   if (!(max >= 2)) throw new RangeError(`'max' must be at least 2, not ${max}`);
   if (!(claimTtl > 0)) throw new RangeError(`'claimTtl' must be above 0 ms, not ${claimTtl}`);
   const generationSize = Math.floor(max / 2);
-  let young = new Map<string, Entry>();
-  let old = new Map<string, Entry>();
+  const reader = new KeyReader();
+  let young = new ClaimTable();
+  let old = new ClaimTable();
+  /** How many entries the young generation may hold. */
+  let room = generationSize;
+  let claims = 0;
 
-  function insert(entry: Entry): void {
-    if (young.size >= generationSize) {
-      const forgotten = old;
-      old = young;
-      young = new Map();
-      for (const held of forgotten.values()) if (held.state === 'claimed') young.set(held.key, held);
-    }
-    young.set(entry.key, entry);
+  function forgetOld(now: number): void {
+    const forgotten = old;
+    old = young;
+    young = forgotten;
+    young.keep((holder, until) => holder > COMMITTED && now < until);
+    // Where more claims are held than there is room for, it gets room for some more, so as not to carry them each time.
+    room = Math.max(generationSize, young.live + Math.max(1, young.live >> 3));
   }
 
-  function forget(entry: Entry): void {
-    if (young.get(entry.key) === entry) young.delete(entry.key);
-    else if (old.get(entry.key) === entry) old.delete(entry.key);
-  }
-
-  /** Times are reckoned from here: small numbers take no room of their own beside the entry that holds them. */
-  const start = scheduler.now();
-  const now = () => Math.floor(scheduler.now() - start);
-  const bounds: Bounds = { ttl, now, forget };
+  const home: Home = {
+    until: () => scheduler.now() + ttl,
+    find(key, holder) {
+      reader.read(key);
+      for (const table of [young, old]) {
+        const entry = table.find(reader);
+        if (table.isHeldBy(holder, entry)) return { table, entry };
+      }
+      return undefined;
+    },
+  };
 
   return {
     get size() {
-      return young.size + old.size;
+      return young.live + old.live;
     },
     claim(key) {
-      const at = now();
-      const known = young.get(key) ?? old.get(key);
-      if (known !== undefined) {
-        if (at < known.until) return known.state === 'committed' ? 'duplicate' : 'busy';
-        known.state = 'lost';
-        forget(known);
+      const now = scheduler.now();
+      reader.read(key);
+      let entry = young.find(reader);
+      if (entry >= 0) {
+        if (young.holds(entry, now)) return answerOf(young, entry);
+        young.release(entry);
+      } else {
+        const before = old.find(reader);
+        if (before >= 0) {
+          if (old.holds(before, now)) return answerOf(old, before);
+          old.release(before);
+        }
       }
-      const entry = new Entry(key, at + claimTtl, bounds);
-      insert(entry);
-      return entry;
+      if (young.live >= room) {
+        forgetOld(now);
+        entry = -1;
+      }
+      claims += 1;
+      if (entry < 0) entry = young.add(reader, claims, now + claimTtl);
+      else young.take(entry, claims, now + claimTtl);
+      return new TableClaim(key, claims, young, entry, home);
     },
   };
 }
 
-interface Bounds {
-  readonly ttl: number;
-  now(): number;
-  forget(entry: Entry): void;
+function answerOf(table: ClaimTable, entry: number): 'duplicate' | 'busy' {
+  return table.holders[entry] === COMMITTED ? 'duplicate' : 'busy';
 }
 
-/** What is remembered of an event, and the claim on it: one object, as there is one for each message. */
-class Entry implements Claim {
-  readonly key: string;
-  state: 'claimed' | 'committed' | 'lost' = 'claimed';
-  /** Until when it holds, in ms since the store was made. */
-  until: number;
-  readonly bounds: Bounds;
+/** The tables that a claim may have moved to. */
+interface Home {
+  /** Until when what is committed now is remembered. */
+  until(): number;
+  /** Where a key is still held by a claim. */
+  find(key: string, holder: number): { readonly table: ClaimTable; readonly entry: number } | undefined;
+}
 
-  constructor(key: string, until: number, bounds: Bounds) {
+/** A claim, which knows where its entry was when it was made: there it still is, as a rule. */
+class TableClaim implements Claim {
+  readonly key: string;
+  readonly #holder: number;
+  readonly #home: Home;
+  #table: ClaimTable;
+  #entry: number;
+
+  constructor(key: string, holder: number, table: ClaimTable, entry: number, home: Home) {
     this.key = key;
-    this.until = until;
-    this.bounds = bounds;
+    this.#holder = holder;
+    this.#table = table;
+    this.#entry = entry;
+    this.#home = home;
   }
 
   commit(): void {
-    if (this.state !== 'claimed') return;
-    this.state = 'committed';
-    this.until = this.bounds.now() + this.bounds.ttl;
+    if (this.#isHeld()) this.#table.commit(this.#entry, this.#home.until());
   }
 
   release(): void {
-    if (this.state !== 'claimed') return;
-    this.state = 'lost';
-    this.bounds.forget(this);
+    if (this.#isHeld()) this.#table.release(this.#entry);
+  }
+
+  /** Whether nobody has the key but this claim; finds its entry again where the tables were made anew. */
+  #isHeld(): boolean {
+    if (this.#table.isHeldBy(this.#holder, this.#entry)) return true;
+    const place = this.#home.find(this.key, this.#holder);
+    if (place === undefined) return false;
+    this.#table = place.table;
+    this.#entry = place.entry;
+    return true;
   }
 }

@@ -373,7 +373,7 @@ function run<T, R>(
     const rest = new Subscription(); // so that one that throws keeps none of the others
     for (const delivery of [...waiting, ...resuming]) rest.add(() => void delivery.nak(0));
     resuming.clear();
-    for (const item of [...running]) rest.add(() => abandon(item));
+    for (const item of [...running]) rest.add(() => (item.done ? undefined : abandon(item))); // stopping one may end another
     rest.unsubscribe();
   };
 

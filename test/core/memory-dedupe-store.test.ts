@@ -137,6 +137,49 @@ describe('memoryDedupeStore', () => {
     expect(typeof store.claim('held')).toBe('object');
   });
 
+  it('takes a key again that was let go, over and over', () => {
+    const store = memoryDedupeStore({ max: 10, scheduler: virtualTime() });
+
+    for (let index = 0; index < 100_000; index += 1) void claimed(store, 'a').release();
+    handled(store, 'a');
+
+    expect([store.claim('a'), store.size]).toEqual(['duplicate', 1]);
+  });
+
+  it('forgets nothing that was handled for the sake of what was let go', () => {
+    const store = memoryDedupeStore({ max: 10, scheduler: virtualTime() });
+    handled(store, 'a');
+
+    for (let index = 0; index < 1_000; index += 1) void claimed(store, String(index)).release();
+
+    expect([store.claim('a'), store.size]).toEqual(['duplicate', 1]);
+  });
+
+  it('holds far more claims than its bound, each of which can still be ended', () => {
+    const store = memoryDedupeStore({ max: 2, scheduler: virtualTime() });
+    const keys = Array.from({ length: 20_000 }, (_, index) => String(index));
+    const claims = keys.map((key) => claimed(store, key));
+
+    const again = keys.filter((key) => store.claim(key) !== 'busy');
+    for (const claim of claims) void claim.release();
+
+    expect(again).toEqual([]);
+    expect(store.size).toBe(0);
+  });
+
+  it('lets go of what a claim holds that outlived its time, when its generation is forgotten', async () => {
+    const time = virtualTime();
+    const store = memoryDedupeStore({ max: 4, claimTtl: 100, scheduler: time });
+    const late = claimed(store, 'late');
+    await time.advanceBy(100);
+
+    handled(store, 'a', 'b', 'c', 'd', 'e');
+    void late.commit();
+
+    expect(typeof store.claim('late')).toBe('object');
+    expect(store.size).toBeLessThanOrEqual(4);
+  });
+
   it('takes a bound of 2', () => {
     const store = memoryDedupeStore({ max: 2, scheduler: virtualTime() });
 
