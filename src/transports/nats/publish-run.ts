@@ -1,0 +1,187 @@
+import type { Subscriber, Subscription } from 'rxjs';
+import type { Outgoing } from '../../core/addressing.ts';
+import type { MessageHeaders } from '../../core/delivery.ts';
+import { PublishError } from '../../core/errors.ts';
+import type { Receipt } from '../../core/transport.ts';
+import type { NatsCodec, NatsMessage } from './nats-codec.ts';
+import type { PubAck, PubAckReader } from './pub-ack.ts';
+import { Publication, type PublicationOwner } from './publication.ts';
+import { publishHeaders } from './publish-headers.ts';
+import type { PublishSettings } from './publish-options.ts';
+import type { Wire } from './wire.ts';
+
+/** What is to be published, checked and in order. */
+export interface PublishPlan {
+  readonly messages: readonly Outgoing[];
+  readonly settings: PublishSettings;
+  /** Headers for each of the messages, beside those that follow from the message itself. */
+  readonly extra: ((index: number) => MessageHeaders) | undefined;
+}
+
+/** What the runs of one publisher share. */
+export interface PublishRunOwner {
+  readonly wire: Wire;
+  readonly codec: NatsCodec;
+  readonly readAck: PubAckReader;
+  /** How many messages may be on their way at a time. */
+  readonly inFlight: number;
+  /** One message less is on its way. */
+  released(): void;
+  offline(): void;
+  ended(run: PublishRun): void;
+}
+
+/** One call of publish that was subscribed to: sends its messages in order as it is let, and emits their receipts in order. */
+export class PublishRun implements PublicationOwner {
+  readonly owner: PublishRunOwner;
+  readonly wire: Wire;
+  readonly readAck: PubAckReader;
+  readonly settings: PublishSettings;
+  readonly messages: readonly Outgoing[];
+  readonly subscriber: Subscriber<Receipt>;
+  readonly encoded: readonly NatsMessage[] | undefined;
+  readonly extra: ((index: number) => MessageHeaders) | undefined;
+  /** What is known of each message from `emitted` to `sent`. */
+  readonly states: (Publication | Receipt | undefined)[] = [];
+  sent = 0;
+  emitted = 0;
+  /** The place of the first message that failed. */
+  failedAt: number = Number.POSITIVE_INFINITY;
+  error: unknown = undefined;
+  ended = false;
+  clock: Subscription | undefined = undefined;
+
+  /** @throws InvalidEventError or PublishError when a list of no more than may be on their way holds what cannot be sent. */
+  constructor(owner: PublishRunOwner, { messages, settings, extra }: PublishPlan, subscriber: Subscriber<Receipt>) {
+    this.owner = owner;
+    this.wire = owner.wire;
+    this.readAck = owner.readAck;
+    this.settings = settings;
+    this.messages = messages;
+    this.subscriber = subscriber;
+    this.extra = extra;
+    this.encoded =
+      messages.length > owner.inFlight ? undefined : messages.map((message, index) => this.encode(message, index));
+  }
+
+  /** Whether there is something left to send. */
+  get hasMore(): boolean {
+    return !this.ended && this.failedAt === Number.POSITIVE_INFINITY && this.sent < this.messages.length;
+  }
+
+  sendNext(): void {
+    const index = this.sent;
+    const message = this.messages[index] as Outgoing;
+    this.sent += 1;
+    let publication: Publication;
+    try {
+      publication = new Publication(this, index, message, this.encoded?.[index] ?? this.encode(message, index));
+    } catch (error) {
+      this.owner.released();
+      return this.fail(index, error);
+    }
+    this.states[index] = publication;
+    publication.send();
+  }
+
+  stored(publication: Publication, { stream, sequence, duplicate }: PubAck): void {
+    const { index, message } = publication;
+    publication.close();
+    this.states[index] = { address: message.address, stored: true, stream, sequence, duplicate };
+    if (index === this.emitted) this.emit();
+    this.owner.released();
+  }
+
+  failed(publication: Publication, error: PublishError): void {
+    this.fail(publication.index, error);
+  }
+
+  offline(): void {
+    this.owner.offline();
+  }
+
+  reconnected(): void {
+    this.clock?.unsubscribe();
+    this.clock = undefined;
+    for (let index = this.emitted; index < this.sent; index++) {
+      const state = this.states[index];
+      if (state instanceof Publication) state.reconnected();
+    }
+  }
+
+  /** Nothing of it can be sent: there is no connection. What waits for its turn waits for its timeout at most. */
+  disconnected(): void {
+    if (this.clock !== undefined || this.sent > this.emitted || !this.hasMore) return;
+    const { timeout } = this.settings;
+    this.clock = this.wire.scheduler.schedule(() => {
+      this.refuse(`There was no connection for ${timeout} ms, so the message was not sent`, undefined);
+    }, timeout);
+  }
+
+  /** Ends it: what is on its way as unknown, and else what would be next as refused. */
+  abandon(said: string, cause: unknown): void {
+    for (let index = this.emitted; index < this.sent; index++) {
+      const state = this.states[index];
+      if (!(state instanceof Publication)) continue;
+      state.uncertain ||= !state.waiting && state.pause === undefined;
+      return state.fail(said, cause);
+    }
+    this.refuse(said, cause);
+  }
+
+  /** Forgets what is on its way. */
+  stop(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.clock?.unsubscribe();
+    this.forget(this.emitted);
+    this.owner.ended(this);
+  }
+
+  private encode(message: Outgoing, index: number): NatsMessage {
+    const encoded = this.owner.codec.encode(message.event, publishHeaders(message, this.extra?.(index)));
+    const most = this.wire.client.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    const size = encoded.data.length + (encoded.headers?.length ?? 0);
+    if (size <= most) return encoded;
+    const said = `The message has ${size} bytes, and the server takes ${most}`;
+    throw new PublishError('refused', message.address, said);
+  }
+
+  private emit(): void {
+    const { states, subscriber } = this;
+    let state = states[this.emitted];
+    while (state !== undefined && !(state instanceof Publication)) {
+      states[this.emitted] = undefined;
+      this.emitted += 1;
+      subscriber.next(state);
+      if (this.ended) return;
+      state = states[this.emitted];
+    }
+    if (this.emitted === this.failedAt) subscriber.error(this.error);
+    else if (this.emitted === this.messages.length) subscriber.complete();
+  }
+
+  private refuse(said: string, cause: unknown): void {
+    const { address } = this.messages[this.sent] as Outgoing;
+    this.fail(this.sent, new PublishError('refused', address, said, cause === undefined ? undefined : { cause }));
+  }
+
+  /** Sends no more, forgets what was sent behind the failure, and passes it on when all before it have their receipt. */
+  private fail(index: number, error: unknown): void {
+    if (index > this.failedAt) return;
+    this.failedAt = index;
+    this.error = error;
+    this.forget(index);
+    this.emit();
+  }
+
+  private forget(from: number): void {
+    for (let index = from; index < this.sent; index++) {
+      const state = this.states[index];
+      this.states[index] = undefined;
+      if (!(state instanceof Publication)) continue;
+      state.close();
+      this.owner.released();
+    }
+  }
+}
