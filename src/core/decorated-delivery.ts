@@ -35,6 +35,10 @@ export class DecoratedDelivery<T = unknown> implements Delivery<T> {
     return this.inner.position;
   }
 
+  get failure(): unknown {
+    return this.inner.failure;
+  }
+
   get subscription(): SubscriptionInfo {
     return this.inner.subscription;
   }

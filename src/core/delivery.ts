@@ -48,6 +48,8 @@ export interface Delivery<T = unknown> {
   readonly headers: MessageHeaders;
   /** Absent where nothing is stored. */
   readonly position?: Position | undefined;
+  /** Why it cannot be handled, where the transport knows: `handle` makes it a `failed` outcome without running the handler. */
+  readonly failure?: unknown;
   readonly subscription: SubscriptionInfo;
   /** Aborted when the lease is lost, the handler's timeout is over, or drain gives up. */
   readonly signal: AbortSignal;

@@ -140,6 +140,7 @@ function run<T, R>(
     if (draining !== lastDraining) watch(draining);
     if (isDraining) return handBack(arrival, 0, sourceGone());
     if (arrival.settled) return passOver(arrival, undefined); // a copy of one that was settled; it must not pass for its retry
+    if (arrival.failure !== undefined) return emit({ kind: 'failed', delivery: arrival, error: arrival.failure });
     if (orderBy === undefined || order === undefined) return enqueue(arrival);
     let key: unknown;
     try {

@@ -32,6 +32,8 @@ interface Slot<T, R> {
  * Maps deliveries in order, however long each answer takes, and keeps their leases meanwhile; whatever else
  * arrives passes, in its place.
  *
+ * A delivery that carries a `failure` is a `failed` outcome at once.
+ *
  * On unsubscribe, what has no answer yet is handed back with `nak(0)`.
  */
 export function mapArrivals<T, R>(
@@ -49,6 +51,9 @@ export function mapArrivals<T, R>(
 
       function arrive(arrival: Arrival<T>): void {
         if (!isDelivery(arrival)) return pass(arrival as unknown as Arrival<R>);
+        const { failure } = arrival;
+        if (failure !== undefined)
+          return pass({ kind: 'failed', delivery: arrival as unknown as Delivery<R>, error: failure });
         const answer = map(arrival);
         if (isDelivery<R>(answer) || !isInput<Arrival<R>>(answer)) return pass(answer);
         const slot: Slot<T, R> = { delivery: arrival, answer: undefined, work: undefined };

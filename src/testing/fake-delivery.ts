@@ -25,6 +25,8 @@ export interface FakeDeliveryInit<T = unknown> {
   readonly headers?: MessageHeaders;
   /** `undefined` for a delivery that nothing stored. @defaultValue stream `'TEST'`, sequence `1`, stored now */
   readonly position?: Partial<Position> | undefined;
+  /** Why it cannot be handled. @defaultValue nothing */
+  readonly failure?: unknown;
   /** With a `lease` and a scheduler, the lease runs out like a real one. @defaultValue prefetch `100`, and no lease */
   readonly subscription?: Partial<SubscriptionInfo>;
 }
@@ -123,6 +125,7 @@ export function fakeDelivery<T = unknown>(
     attempt,
     headers,
     position,
+    failure: init.failure,
     subscription,
     signal: controller.signal,
     calls,
