@@ -37,7 +37,7 @@ export interface NatsConnectionLike {
   flush(): Promise<void>;
   status(): AsyncIterable<{ readonly type: string }>;
   close(): Promise<void>;
-  closed(): Promise<undefined | Error>;
+  closed(): Promise<unknown>;
   isClosed(): boolean;
   readonly info?: ServerInfo | undefined;
 }
