@@ -3,6 +3,10 @@ export type Status =
   | { readonly kind: 'connected' }
   | { readonly kind: 'disconnected'; readonly error?: unknown }
   | { readonly kind: 'reconnecting'; readonly attempt: number }
+  /** The server is about to shut down; the client moves to another one, if there is one. */
+  | { readonly kind: 'lameDuck'; readonly server?: string }
+  /** Messages come faster than this client reads them, as the client or the server says. */
+  | { readonly kind: 'slowConsumer'; readonly address?: string; readonly pending?: number }
   /** A source that cannot wait has filled its buffer. */
   | { readonly kind: 'slow'; readonly address: string; readonly buffered: number }
   /** A delivery was dropped: by an overflow policy, or because nothing here can redeliver it. `total` counts the subscription's. */

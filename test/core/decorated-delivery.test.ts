@@ -19,6 +19,15 @@ describe('DecoratedDelivery', () => {
     expect([outer.settled, outer.lost, outer.settling]).toEqual([false, false, undefined]);
   });
 
+  it('says why the other one cannot be handled', () => {
+    const failure = new Error('unreadable');
+    const { inner } = decorated();
+
+    const outer = new DecoratedDelivery({ ...inner, failure } as Delivery);
+
+    expect(outer.failure).toBe(failure);
+  });
+
   it.each([
     { name: 'ack', settle: (delivery: DecoratedDelivery) => delivery.ack(), call: { kind: 'ack' } },
     { name: 'nak', settle: (delivery: DecoratedDelivery) => delivery.nak(7), call: { kind: 'nak', delay: 7 } },

@@ -45,7 +45,7 @@ export function subscription(
 function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: Puller): Attachment {
   if (isCoreSubscribe(options)) {
     const { address, queue, buffer = DEFAULT_BUFFER, overflow = 'error' } = options;
-    return coreSource(broker.router, puller, { address, queue, buffer, overflow, now: () => broker.scheduler.now() });
+    return coreSource(broker.router, puller, { address, queue, buffer, overflow });
   }
   const { stream, consumer, filter = [], from = 'all' } = options;
   if (consumer !== undefined) {

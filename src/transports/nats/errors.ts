@@ -43,3 +43,63 @@ export class UnsupportedByServerError extends MillraceError {
     this.needs = needs;
   }
 }
+
+/** Raised when no server could be connected to; `cause` is what the last one failed with. */
+export class ConnectionFailedError extends MillraceError {
+  override readonly name = 'ConnectionFailedError';
+  /** The servers that were tried, without what their URLs say of users. */
+  readonly servers: readonly string[];
+
+  constructor(servers: readonly string[], reason: string, options?: ErrorOptions) {
+    super('CONNECTION_FAILED', `No connection to ${servers.join(', ')}: ${reason}`, options);
+    this.servers = servers;
+  }
+}
+
+/** Raised when a server does not let this client in, or no longer. No field holds the credentials. */
+export class AuthenticationFailedError extends MillraceError {
+  override readonly name = 'AuthenticationFailedError';
+  /** `refused` when they were never good, `expired` when their time is over, `revoked` when they were taken back. */
+  readonly reason: 'refused' | 'expired' | 'revoked' | 'timeout';
+
+  constructor(reason: 'refused' | 'expired' | 'revoked' | 'timeout', options?: ErrorOptions) {
+    super('AUTHENTICATION_FAILED', refusals[reason], options);
+    this.reason = reason;
+  }
+}
+
+const refusals = {
+  refused: 'The server refused the credentials, or asks for some and got none',
+  expired: 'The credentials have expired',
+  revoked: 'The credentials were revoked',
+  timeout: 'The server did not get the credentials in time',
+};
+
+/** Told by a connection's status when the server does not let this client publish to an address, or listen at it. */
+export class PermissionDeniedError extends MillraceError {
+  override readonly name = 'PermissionDeniedError';
+  readonly operation: 'publish' | 'subscribe';
+  readonly address: string;
+
+  constructor(operation: 'publish' | 'subscribe', address: string, options?: ErrorOptions) {
+    super(
+      'PERMISSION_DENIED',
+      `This client may not ${operation} ${operation === 'publish' ? 'to' : 'at'} '${address}'`,
+      options,
+    );
+    this.operation = operation;
+    this.address = address;
+  }
+}
+
+/**
+ * Raised when the connection is lost for good, or while something waited for an answer that may have been lost with it.
+ * Nobody knows what became of a request: what can be repeated may be asked again at once.
+ */
+export class ConnectionLostError extends MillraceError {
+  override readonly name = 'ConnectionLostError';
+
+  constructor(what: string, options?: ErrorOptions) {
+    super('CONNECTION_LOST', `The connection was lost ${what}`, options);
+  }
+}

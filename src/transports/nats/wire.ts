@@ -3,6 +3,7 @@ import { asyncScheduler, from, type Observable, type SchedulerLike, Subject } fr
 import { BufferOverflowError, TransportClosedError } from '../../core/errors.ts';
 import { type ClientMessage, HeaderBlock, type NatsConnectionLike } from './client.ts';
 import { type ConnectionStatus, connectionStatus } from './connection-status.ts';
+import { PermissionDeniedError } from './errors.ts';
 import { type Inbox, inbox } from './inbox.ts';
 
 /** A connection as all transports on it share it. */
@@ -22,8 +23,16 @@ export interface Wire {
    * @throws BufferOverflowError when too much is kept, TransportClosedError when the connection is closed.
    */
   publish(address: string, data: Uint8Array, headers?: Uint8Array, reply?: string): void;
-  /** Listens at an address, until the returned function is called; a client listens again after a reconnect. */
-  listen(address: string, queue: string | undefined, receive: (message: ClientMessage) => void): () => void;
+  /**
+   * Listens at an address, until the returned function is called; a client listens again after a reconnect. Where the
+   * server does not let it, `refused` is called with a `PermissionDeniedError`, and nothing is received.
+   */
+  listen(
+    address: string,
+    queue: string | undefined,
+    receive: (message: ClientMessage) => void,
+    refused?: (error: unknown) => void,
+  ): () => void;
   /** Tells those who watch the connection of an error that nobody waits for. */
   report(error: unknown): void;
   /** Completes when the server has got everything that was sent before. */
@@ -60,15 +69,22 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
   let connected = !client.isClosed();
   let closed = client.isClosed();
 
-  function listen(address: string, queue: string | undefined, receive: (message: ClientMessage) => void): () => void {
+  function listen(
+    address: string,
+    queue: string | undefined,
+    receive: (message: ClientMessage) => void,
+    refused: (error: unknown) => void = (error) => changes.next({ kind: 'error', error }),
+  ): () => void {
     if (closed) throw new TransportClosedError('nats');
-    const callback = (error: unknown, message: ClientMessage) => {
-      if (error === null || error === undefined) receive(message);
-      else changes.next({ kind: 'error', error }); // the server refused the subscription
+    const callback = (cause: unknown, message: ClientMessage) => {
+      if (cause === null || cause === undefined) receive(message);
+      else refused(new PermissionDeniedError('subscribe', address, { cause }));
     };
     const subscription = client.subscribe(address, queue === undefined ? { callback } : { queue, callback });
+    let listening = true;
     return () => {
-      if (!client.isClosed()) subscription.unsubscribe();
+      if (listening && !client.isClosed()) subscription.unsubscribe();
+      listening = false;
     };
   }
 
@@ -86,12 +102,22 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
     client.publish(address, data, options);
   }
 
+  function sendKept(): void {
+    for (const { address, data, headers, reply } of kept.splice(0)) {
+      try {
+        send(address, data, headers, reply);
+      } catch (error) {
+        changes.next({ kind: 'error', error }); // this server takes less than the one before; the rest is to go on
+      }
+    }
+  }
+
   function change(status: ConnectionStatus): void {
     const was = connected;
     if (status.kind === 'connected') connected = true;
     else if (status.kind !== 'error' && status.kind !== 'lameDuck' && status.kind !== 'slowConsumer') connected = false;
     closed = status.kind === 'closed';
-    if (connected) for (const { address, data, headers, reply } of kept.splice(0)) send(address, data, headers, reply);
+    if (connected && kept.length > 0) sendKept();
     changes.next(status);
     if (was && !connected) replies.disconnected();
   }
