@@ -32,7 +32,13 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         extends: true,
-        test: { name: 'integration', include: [integration], testTimeout: 30_000, hookTimeout: 30_000 },
+        test: {
+          name: 'integration',
+          include: [integration],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          maxConcurrency: 20, // they wait more than they work
+        },
       },
       {
         extends: true,

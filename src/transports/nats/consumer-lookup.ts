@@ -15,6 +15,8 @@ export interface ConsumerFacts {
   readonly maxBatch: number;
   /** The longest time that a request for messages may live, in ms. */
   readonly maxExpires: number;
+  /** The API level of the server that leads the consumer; `0` before nats-server 2.11. */
+  readonly apiLevel: number;
   /** Whether a message published at an address would come to this consumer; absent where that is not known. */
   readonly takes: ((address: string) => boolean) | undefined;
 }
@@ -30,6 +32,8 @@ interface ConsumerAnswer {
     readonly max_expires?: number;
     readonly filter_subject?: string;
     readonly filter_subjects?: readonly string[];
+    /** A server that has levels says its own here. */
+    readonly metadata?: { readonly '_nats.level'?: string };
   };
 }
 
@@ -88,6 +92,7 @@ function factsOf(consumer: string, config: ConsumerAnswer['config'], takes: Cons
     maxDeliver: max_deliver > 0 ? max_deliver : undefined,
     maxBatch: max_batch > 0 ? max_batch : Number.POSITIVE_INFINITY,
     maxExpires: max_expires > 0 ? max_expires / NANOS : Number.POSITIVE_INFINITY,
+    apiLevel: Number(config.metadata?.['_nats.level'] ?? 0),
     takes,
   };
 }

@@ -59,6 +59,8 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   const { wire } = api;
   const { ledger } = puller;
   const firstLease = leases[0] as number;
+  /** A server before 2.10.4 takes a `+TERM` with a reason for nothing, and delivers again. */
+  const saysWhy = facts.apiLevel >= 1;
   const out = deadlines<JetStreamDelivery>(scheduler, expire);
   let unsettled = 0;
   let offset = -1;
@@ -169,7 +171,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     reason: string | undefined,
   ): boolean {
     if (delivery.lost) return settleLate(delivery, settlement, ACK);
-    wire.publish(delivery.ackAddress, payloadOf(settlement, delay, reason));
+    wire.publish(delivery.ackAddress, payloadOf(settlement, delay, saysWhy ? reason : undefined));
     close(delivery, settlement, delay);
     return true;
   }

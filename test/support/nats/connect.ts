@@ -22,25 +22,31 @@ export interface NatsClient {
   readonly version: 2 | 3;
   /** Connects, and closes the connection when the test that runs is over. */
   connect(options: string | RawConnectionOptions): Promise<RawConnection>;
+  /** Connects, for a test that runs beside others and closes what it opens by itself. */
+  open(options: string | RawConnectionOptions): Promise<RawConnection>;
 }
 
 export const clients: readonly NatsClient[] = [
-  { name: 'nats 2', version: 2, connect: connectNats2 },
-  { name: '@nats-io 3', version: 3, connect: connectNats3 },
+  { name: 'nats 2', version: 2, connect: connectNats2, open: (options) => connect2(asOptions(options)) },
+  { name: '@nats-io 3', version: 3, connect: connectNats3, open: (options) => connect3(asOptions(options)) },
 ];
 
 /** Connects with `nats` 2, until the test is over. */
 export async function connectNats2(options: string | RawConnectionOptions): Promise<NatsConnection2> {
-  const connection = await connect2(typeof options === 'string' ? { servers: options } : options);
+  const connection = await connect2(asOptions(options));
   onTestFinished(() => close(connection));
   return connection;
 }
 
 /** Connects with `@nats-io/transport-node` 3, until the test is over. */
 export async function connectNats3(options: string | RawConnectionOptions): Promise<NatsConnection3> {
-  const connection = await connect3(typeof options === 'string' ? { servers: options } : options);
+  const connection = await connect3(asOptions(options));
   onTestFinished(() => close(connection));
   return connection;
+}
+
+function asOptions(options: string | RawConnectionOptions): RawConnectionOptions {
+  return typeof options === 'string' ? { servers: options } : options;
 }
 
 /** A test may have closed it already, or left its server dead. */
