@@ -1,4 +1,5 @@
 import type { Bench } from './harness/bench.ts';
+import { jetstreamConsume } from './jetstream-consume.ts';
 import { lanes } from './lanes.ts';
 import { pipelineAsync, pipelineSync } from './pipeline.ts';
 import { pipelineHeap } from './pipeline-heap.ts';
@@ -8,6 +9,7 @@ import { virtualDay, virtualDayJitter } from './virtual-day.ts';
 export const benches: readonly Bench[] = [
   pipelineSync,
   pipelineAsync,
+  jetstreamConsume,
   pipelineHeap,
   lanes,
   virtualDay,

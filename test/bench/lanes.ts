@@ -105,5 +105,5 @@ export const lanes: Bench = {
     'groupBy, closed when idle': aTenth(growth(grouped(IDLE)), { flat: true }),
   },
   limits: [{ detail: 'peakMB', atMost: 5 }],
-  ahead: false,
+  ratios: {},
 };

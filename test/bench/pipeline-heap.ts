@@ -135,5 +135,5 @@ export const pipelineHeap: Bench = {
     { detail: 'peakMB', atMost: 20 },
     { detail: 'maxBuffered', atMost: PREFETCH, always: true },
   ],
-  ahead: false,
+  ratios: {},
 };

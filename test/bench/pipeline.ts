@@ -95,7 +95,7 @@ export const pipelineSync: Bench = {
   ours: throughput(millrace, charge),
   peers: { mergeMap: throughput(mergeMapSync, charge), 'p-limit': throughput(withPLimit, charge) },
   limits: [{ detail: 'deliveriesPerSecond', atLeast: 500_000 }],
-  ahead: true,
+  ratios: { mergeMap: 1, 'p-limit': 1 },
 };
 
 export const pipelineAsync: Bench = {
@@ -105,5 +105,5 @@ export const pipelineAsync: Bench = {
   ours: throughput(millrace, chargeInTime),
   peers: { mergeMap: throughput(mergeMapAsync, chargeInTime), 'p-limit': throughput(withPLimit, chargeInTime) },
   limits: [{ detail: 'deliveriesPerSecond', atLeast: 200_000 }],
-  ahead: true,
+  ratios: { mergeMap: 1, 'p-limit': 1 },
 };

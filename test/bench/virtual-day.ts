@@ -114,7 +114,7 @@ export const virtualDay: Bench = {
   ours: day(millraceClock, 0),
   peers: { VirtualTimeScheduler: day(rxjsClock, 0) },
   limits: [{ detail: 'elapsedMs', atMost: 1_000 }],
-  ahead: false,
+  ratios: {},
 };
 
 export const virtualDayJitter: Bench = {

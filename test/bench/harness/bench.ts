@@ -29,6 +29,6 @@ export interface Bench {
   readonly ours: Side;
   readonly peers: Readonly<Record<string, Side>>;
   readonly limits: readonly Limit[];
-  /** Whether ours is to be ahead of every peer. */
-  readonly ahead: boolean;
+  /** What ours must be, at least, in terms of each peer: `1` is as good. */
+  readonly ratios: Readonly<Record<string, number>>;
 }

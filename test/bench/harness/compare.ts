@@ -101,7 +101,8 @@ function row(bench: Bench, ours: readonly Figures[], peer: string, theirs: reado
   const { value: peerValue, ...theirsDetails } = medians(theirs);
   const ratio = value / peerValue;
   const limits = smoke ? [] : bench.limits.map((limit) => judge(limit, ours));
-  if (bench.ahead && !smoke) limits.push({ name: 'ratio', value: ratio, atLeast: 1, ok: ratio >= 1 });
+  const atLeast = bench.ratios[peer];
+  if (atLeast !== undefined && !smoke) limits.push({ name: 'ratio', value: ratio, atLeast, ok: ratio >= atLeast });
   return {
     bench: bench.name,
     unit: bench.unit,
