@@ -53,22 +53,26 @@ export function userCodecFor(mediaType: MediaType, codecs: readonly DataCodec[])
   return undefined;
 }
 
-/** Writes an event's data as they travel by themselves, or returns `undefined` if it has none. */
+/** Writes an event's data as they travel by themselves; `undefined` if it has none. @throws InvalidEventError */
 export function encodeData(event: Event, codecs: readonly DataCodec[]): Uint8Array | undefined {
   const { data } = event;
   if (data === undefined || data instanceof Uint8Array) return data;
-  return encodeWith(undefined, event, codecs);
+  return encodeWith(dataCodecFor(mediaTypeOf(event), codecs), event);
 }
 
-/** Writes data with a codec. @throws InvalidEventError when it cannot. */
-export function encodeWith(given: DataCodec | undefined, event: Event, codecs: readonly DataCodec[] = []): Uint8Array {
-  const mediaType = parseMediaType(event.datacontenttype ?? 'application/json');
-  const codec = given ?? dataCodecFor(mediaType, codecs);
+/** Writes an event's data with a codec. @throws InvalidEventError when it cannot. */
+export function encodeWith(codec: DataCodec, event: Event): Uint8Array {
+  const mediaType = mediaTypeOf(event);
   try {
     return codec.encode(event.data, mediaType, event);
   } catch (cause) {
     throw new InvalidEventError('data', `cannot be written as ${mediaType.essence}`, { cause });
   }
+}
+
+/** The media type of an event's data: JSON, if it names none. */
+export function mediaTypeOf(event: Event): MediaType {
+  return parseMediaType(event.datacontenttype ?? 'application/json');
 }
 
 const BUILT_IN: readonly DataCodec[] = [jsonCodec, textCodec];

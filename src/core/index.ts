@@ -90,6 +90,7 @@ export {
   type Skipped,
   type Succeeded,
 } from './outcome.ts';
+export { type ProtobufCodecOptions, protobufCodec } from './protobuf-codec.ts';
 export type {
   InferInput,
   InferOutput,

@@ -1,10 +1,19 @@
 /** Tells whether a text is a CloudEvents String: no control characters, noncharacters or unpaired surrogates. */
 export function isText(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code < 0x20 || code > 0x7e) return isWideText(text, i);
+  const end = plainEnd(text);
+  return end === text.length || isWideText(text, end);
+}
+
+/** Where the printable ASCII that the text starts with ends. */
+function plainEnd(text: string): number {
+  const { length } = text;
+  let at = 0;
+  while (at < length) {
+    const code = text.charCodeAt(at);
+    if (code < 0x20 || code > 0x7e) break;
+    at++;
   }
-  return true;
+  return at;
 }
 
 function isWideText(text: string, from: number): boolean {

@@ -6,6 +6,7 @@ import { isMediaType } from './is-media-type.ts';
 import { isText } from './is-text.ts';
 import { isTimestamp } from './is-timestamp.ts';
 import { isUri, isUriReference } from './is-uri-reference.ts';
+import { rememberValid } from './remember-valid.ts';
 
 /** Which rule an event breaks, and where. */
 interface Violation {
@@ -32,6 +33,12 @@ export function validateEvent(value: unknown): asserts value is Event {
 export function isEvent(value: unknown): value is Event {
   return findViolation(value) === undefined;
 }
+
+// Most events of a program share these with many others.
+const isType = /* @__PURE__ */ rememberValid(isText);
+const isSource = /* @__PURE__ */ rememberValid(isUriReference);
+const isContentType = /* @__PURE__ */ rememberValid(isMediaType);
+const isSchema = /* @__PURE__ */ rememberValid(isUri);
 
 const TEXT_RULE = 'must hold no control characters, noncharacters or unpaired surrogates';
 const NON_EMPTY_RULE = 'must be a non-empty string';
@@ -71,19 +78,21 @@ function brokenRule(name: string, value: unknown): string | undefined {
     case 'specversion':
       return value === '1.0' ? undefined : "must be '1.0'";
     case 'id':
-    case 'type':
     case 'subject':
       if (typeof value !== 'string' || value === '') return NON_EMPTY_RULE;
       return isText(value) ? undefined : TEXT_RULE;
+    case 'type':
+      if (typeof value !== 'string' || value === '') return NON_EMPTY_RULE;
+      return isType(value) ? undefined : TEXT_RULE;
     case 'source':
       if (typeof value !== 'string' || value === '') return NON_EMPTY_RULE;
-      return isUriReference(value) ? undefined : 'must be a URI-reference of RFC 3986';
+      return isSource(value) ? undefined : 'must be a URI-reference of RFC 3986';
     case 'time':
       return typeof value === 'string' && isTimestamp(value) ? undefined : 'must be a timestamp of RFC 3339';
     case 'datacontenttype':
-      return typeof value === 'string' && isMediaType(value) ? undefined : 'must be a media type of RFC 2046';
+      return typeof value === 'string' && isContentType(value) ? undefined : 'must be a media type of RFC 2046';
     case 'dataschema':
-      return typeof value === 'string' && isUri(value) ? undefined : 'must be an absolute URI of RFC 3986';
+      return typeof value === 'string' && isSchema(value) ? undefined : 'must be an absolute URI of RFC 3986';
     case 'data':
       return isBytesOtherThanUint8Array(value) ? 'must be given as a Uint8Array when it is binary' : undefined;
     case 'data_base64':

@@ -5,13 +5,14 @@ import type { Event } from '../../core/event.ts';
 import { decodeJsonBatch, decodeJsonEvent, encodeJsonEvent, type JsonFormatOptions } from '../../core/json-format.ts';
 import { encodeUtf8 } from '../../core/utf8.ts';
 import { validateEvent } from '../../core/validate-event.ts';
+import { readAttributes } from './attribute-headers.ts';
 import { decodeBinary, encodeBinary } from './binary-mode.ts';
-import { contentModeOf } from './content-mode.ts';
+import { beginsBinary, contentModeOf } from './content-mode.ts';
 import { decodeHeaders, HEADER_VERSION, headerEntries, headerLine } from './headers.ts';
 import type { NatsCodec, NatsMessage } from './nats-codec.ts';
 
+export { undecodable } from '../../core/undecodable.ts';
 export type { NatsCodec, NatsMessage } from './nats-codec.ts';
-export { undecodable } from './undecodable.ts';
 
 /** Options for {@link cloudEventsCodec}. */
 export interface CloudEventsCodecOptions {
@@ -43,14 +44,17 @@ export interface ReceivedMessage {
 export function cloudEventsCodec(options: CloudEventsCodecOptions = {}): NatsCodec {
   const { mode = 'structured', dataCodecs = [], lenient = false, batch = false } = options;
   const format = { dataCodecs };
-  const binaryMode = { dataCodecs, lenient };
 
   function read({ headers, data }: NatsMessage): Event {
+    if (headers !== undefined && beginsBinary(headers)) {
+      const said = readAttributes(headers, lenient);
+      if (!isCloudEvents(said.contentType)) return decodeBinary(said, data, dataCodecs);
+    }
     switch (contentModeOf(headers)) {
       case 'structured':
         return decodeJsonEvent(data, format);
       case 'binary':
-        return decodeBinary({ headers, data }, binaryMode);
+        return decodeBinary(readAttributes(headers as Uint8Array, lenient), data, dataCodecs);
       case 'unmarked':
         return decodeUnmarked(data, format);
       case 'batch':
@@ -162,6 +166,10 @@ function decodeUnmarked(data: Uint8Array, format: JsonFormatOptions): Event {
   } catch (cause) {
     throw new DecodeError('it must have CloudEvents headers, or be an event in JSON', data, { cause });
   }
+}
+
+function isCloudEvents(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^application\/cloudevents/i.test(contentType);
 }
 
 /** Adds what is looked up for failures only. */

@@ -8,6 +8,7 @@ export type ContentMode = 'structured' | 'batch' | 'binary' | 'unmarked' | 'brok
 /** Tells how a message carries its event, from the bytes of its header block alone: nothing is made. */
 export function contentModeOf(block: Uint8Array | undefined): ContentMode {
   if (block === undefined) return 'unmarked';
+  if (startsAs(block, OURS)) return 'structured';
   let mode: ContentMode = 'unmarked';
   for (let at = nextLine(block, 0); at < block.length; at = nextLine(block, at)) {
     const first = lower(block[at]);
@@ -21,6 +22,16 @@ export function contentModeOf(block: Uint8Array | undefined): ContentMode {
   }
   return mode;
 }
+
+/** Tells whether a block begins as this package's binary messages do: only a content type can yet say otherwise. */
+export function beginsBinary(block: Uint8Array): boolean {
+  return startsAs(block, OUR_BINARY);
+}
+
+const OUR_BINARY = /* @__PURE__ */ bytesOf('NATS/1.0\r\nce-specversion:');
+
+/** How the blocks of this package's structured messages begin, and those of many others: most need no second look. */
+const OURS = /* @__PURE__ */ bytesOf('NATS/1.0\r\nContent-Type: application/cloudevents+json\r');
 
 const C = 99;
 const NEW_LINE = 10;
@@ -57,6 +68,13 @@ function blankEnd(block: Uint8Array, from: number): number {
   let at = from;
   while (block[at] === SPACE || block[at] === TAB) at++;
   return at;
+}
+
+function startsAs(block: Uint8Array, expected: Uint8Array): boolean {
+  if (block.length < expected.length) return false;
+  // From the end, where other blocks differ: they all begin alike.
+  for (let i = expected.length - 1; i >= 0; i--) if (block[i] !== expected[i]) return false;
+  return true;
 }
 
 /** Whether lower-case ASCII stands at a place, in either case. */
