@@ -1,11 +1,16 @@
-import { Observable } from 'rxjs';
-import type { Addressing } from '../../core/addressing.ts';
+import { concat, Observable } from 'rxjs';
+import { type Addressing, NO_HEADERS } from '../../core/addressing.ts';
 import { TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
+import { isText } from '../../core/is-text.ts';
 import type { Receipt } from '../../core/transport.ts';
 import type { TransportLife } from '../../core/transport-life.ts';
+import { apiLevel, type Feature } from './api-level.ts';
+import { atomicRun, MOST_IN_BATCH } from './atomic-run.ts';
 import { cloudEventsCodec } from './cloud-events-codec.ts';
+import { type JetStreamApi, jetstreamApi } from './jetstream-api.ts';
 import type { NatsCodec } from './nats-codec.ts';
+import type { PublishPlan } from './publish-job.ts';
 import {
   checkInFlight,
   checkRetry,
@@ -14,10 +19,13 @@ import {
   DEFAULT_TIMEOUT,
   type JetStreamPublishOptions,
   type PublishRetryOptions,
+  type PublishSettings,
   publishSettings,
 } from './publish-options.ts';
 import { PublishRun } from './publish-run.ts';
 import { publishWindow } from './publish-window.ts';
+import { scheduled, ttlHeader } from './schedule.ts';
+import { streamLookup } from './stream-lookup.ts';
 import type { Wire } from './wire.ts';
 
 /** How a transport publishes to JetStream, where a publish does not say otherwise. */
@@ -26,6 +34,8 @@ export interface JetStreamPublisherOptions extends PublishRetryOptions {
   readonly inFlight?: number;
   /** Writes the events. @defaultValue `cloudEventsCodec()` */
   readonly codec?: NatsCodec;
+  /** JetStream's API, where its prefix or domain is not the default. @defaultValue `jetstreamApi(wire)` */
+  readonly api?: JetStreamApi;
 }
 
 /** Publishes to JetStream. */
@@ -53,25 +63,62 @@ export function jetstreamPublisher(
   life: TransportLife,
   options: JetStreamPublisherOptions = {},
 ): JetStreamPublisher {
-  const { inFlight = DEFAULT_IN_FLIGHT, codec = cloudEventsCodec() } = options;
+  const { inFlight = DEFAULT_IN_FLIGHT, codec = cloudEventsCodec(), api = jetstreamApi(wire) } = options;
   const { timeout = DEFAULT_TIMEOUT, backoff = DEFAULT_RETRY_DELAYS, retryFor = DEFAULT_RETRY_FOR } = options;
   checkInFlight(inFlight);
   checkRetry({ timeout, retryFor });
   const defaults = { timeout, backoff, retryFor };
-  const window = publishWindow({ wire, life, codec, inFlight });
+  const window = publishWindow({ wire, life, codec, lookup: streamLookup(api), inFlight });
+  const level = apiLevel(api);
+
+  function plan(events: readonly Event[], settings: PublishSettings): PublishPlan {
+    const { options } = settings;
+    const { at, ttl } = options;
+    const messages = events.map((event) => addressing.prepare(event, options));
+    if (options.messageId !== undefined) for (const { messageId } of messages) checkMessageId(messageId);
+    if (at !== undefined) {
+      const schedules = messages.map((message) => scheduled(message, at, options));
+      return {
+        messages: schedules.map(({ message }) => message),
+        settings,
+        extra: (index) => schedules[index]?.extra ?? NO_HEADERS,
+      };
+    }
+    const headers = ttl === undefined ? undefined : { 'Nats-TTL': ttlHeader(ttl) };
+    return { messages, settings, extra: headers === undefined ? undefined : () => headers };
+  }
 
   return {
     publish(events, options = {}) {
       const settings = publishSettings(options, defaults);
-      return new Observable((subscriber) => {
+      const { atomic = false } = options;
+      if (atomic && Array.isArray(events) && events.length > MOST_IN_BATCH) {
+        throw new RangeError(`'atomic' takes ${MOST_IN_BATCH} events at most, not ${events.length}`);
+      }
+      const published = new Observable<Receipt>((subscriber) => {
         if (life.closed || wire.closed) throw new TransportClosedError(life.name);
-        const given = Array.isArray(events) ? (events as readonly Event[]) : [events as Event];
-        const messages = given.map((event) => addressing.prepare(event, options));
-        if (messages.length === 0) return subscriber.complete();
-        const run = new PublishRun(window, { messages, settings, extra: undefined }, subscriber);
+        const given = plan(Array.isArray(events) ? (events as readonly Event[]) : [events as Event], settings);
+        if (given.messages.length === 0) return subscriber.complete();
+        const run = atomic ? atomicRun(window, given, subscriber) : new PublishRun(window, given, subscriber);
         subscriber.add(() => run.stop());
         window.open(run);
       });
+      const features = featuresOf(options);
+      return features.length === 0 ? published : concat(level.require(features), published);
     },
   };
+}
+
+/** A line break in it would end the header. */
+function checkMessageId(messageId: string | undefined): void {
+  if (messageId === undefined || isText(messageId)) return;
+  throw new TypeError("'messageId' must be text without control characters");
+}
+
+function featuresOf({ ttl, at, atomic }: JetStreamPublishOptions): readonly Feature[] {
+  const features: Feature[] = [];
+  if (ttl !== undefined) features.push({ name: "The option 'ttl'", level: 1, version: '2.11' });
+  if (at !== undefined) features.push({ name: "The option 'at'", level: 2, version: '2.12' });
+  if (atomic === true) features.push({ name: "The option 'atomic'", level: 2, version: '2.12' });
+  return features;
 }

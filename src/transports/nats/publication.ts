@@ -1,30 +1,24 @@
 import type { Subscription } from 'rxjs';
 import type { Outgoing } from '../../core/addressing.ts';
 import { STOP } from '../../core/backoff.ts';
-import { PublishError, UnboundAddressError } from '../../core/errors.ts';
+import { PublishError } from '../../core/errors.ts';
 import type { ClientMessage } from './client.ts';
 import type { Asker, InboxEntry } from './inbox.ts';
 import type { NatsMessage } from './nats-codec.ts';
-import type { PubAck, PubAckReader } from './pub-ack.ts';
-import type { PublishSettings } from './publish-options.ts';
+import type { PubAck } from './pub-ack.ts';
+import type { PublishOwner } from './publish-job.ts';
+import { type PublishSettings, retryDelay } from './publish-options.ts';
 import { isPassing, publishRefusal } from './publish-refusal.ts';
 import { isUnheard } from './request-raw.ts';
-import type { Wire } from './wire.ts';
+import { UNHEARD_DELAY, UNHEARD_RETRIES, whyUnheard } from './why-unheard.ts';
 
 /** Who has a message published, and hears what becomes of it. */
 export interface PublicationOwner {
-  readonly wire: Wire;
+  readonly owner: PublishOwner;
   readonly settings: PublishSettings;
-  readonly readAck: PubAckReader;
   stored(publication: Publication, ack: PubAck): void;
   failed(publication: Publication, error: PublishError): void;
-  /** There is no connection: `reconnected` is to be called when there is one again. */
-  offline(): void;
 }
-
-/** Where nobody took a message: how long to wait before it is sent again, in ms, and how often (NATS ADR-22). */
-const UNHEARD_DELAY = 250;
-const UNHEARD_RETRIES = 2;
 
 /**
  * One message on its way to a stream, from its first sending until it is known what became of it.
@@ -32,7 +26,7 @@ const UNHEARD_RETRIES = 2;
  * A class, as there is one for each message: the methods are shared, and it needs no timer of its own.
  */
 export class Publication implements Asker {
-  readonly owner: PublicationOwner;
+  readonly run: PublicationOwner;
   /** Its place in the list that is published. */
   readonly index: number;
   readonly message: Outgoing;
@@ -48,17 +42,18 @@ export class Publication implements Asker {
   closed = false;
   pause: Subscription | undefined = undefined;
 
-  constructor(owner: PublicationOwner, index: number, message: Outgoing, encoded: NatsMessage) {
-    this.owner = owner;
+  constructor(run: PublicationOwner, index: number, message: Outgoing, encoded: NatsMessage) {
+    this.run = run;
     this.index = index;
     this.message = message;
     this.encoded = encoded;
-    this.entry = owner.wire.inbox.open(this);
-    this.since = owner.wire.scheduler.now();
+    this.entry = run.owner.wire.inbox.open(this);
+    this.since = run.owner.wire.scheduler.now();
   }
 
   send(): void {
-    const { wire, settings } = this.owner;
+    const { settings } = this.run;
+    const { wire } = this.run.owner;
     const { headers, data } = this.encoded;
     this.pause = undefined;
     this.attempts += 1;
@@ -73,27 +68,27 @@ export class Publication implements Asker {
 
   receive(message: ClientMessage): void {
     if (message.data.length === 0) {
-      if (isUnheard(message)) this.nobodyTookIt();
+      if (this.pause === undefined && isUnheard(message)) this.nobodyTookIt();
       return;
     }
-    const ack = this.owner.readAck(message.data);
+    const ack = this.run.owner.readAck(message.data);
     if (ack === undefined) {
       this.uncertain = true;
       this.fail('The answer to the message could not be read');
-    } else if (ack.error === undefined) this.owner.stored(this, ack);
-    else if (isPassing(ack.error))
-      this.again(`The stream did not take the message: ${ack.error.description}`, ack.error);
-    else this.owner.failed(this, publishRefusal(this.message, ack.stream, ack.error));
+    } else if (ack.error === undefined) this.run.stored(this, ack);
+    else if (!isPassing(ack.error)) this.run.failed(this, publishRefusal(this.message, ack.stream, ack.error));
+    else if (this.pause === undefined) this.again(`The stream is busy: ${ack.error.description}`, ack.error);
   }
 
   timedOut(): void {
     if (this.waiting) {
-      if (this.elapsed < this.owner.settings.retryFor) this.entry.expect(this.owner.settings.timeout);
+      if (this.elapsed < this.run.settings.retryFor) this.entry.expect(this.run.settings.timeout);
       else this.fail('There was no connection for too long');
       return;
     }
+    if (this.pause !== undefined) return; // it is about to be sent again
     this.uncertain = true;
-    const said = `The stream did not confirm the message within ${this.owner.settings.timeout} ms`;
+    const said = `The stream did not confirm the message within ${this.run.settings.timeout} ms`;
     if (this.message.messageId === undefined) this.fail(said);
     else this.again(said);
   }
@@ -101,7 +96,7 @@ export class Publication implements Asker {
   disconnected(): void {
     if (this.closed || this.pause !== undefined || this.waiting) return; // it is not on its way
     this.uncertain = true;
-    if (this.message.messageId === undefined || this.owner.wire.closed) {
+    if (this.message.messageId === undefined || this.run.owner.wire.closed) {
       this.fail('The connection was lost before the stream confirmed the message');
     } else this.wait();
   }
@@ -109,7 +104,7 @@ export class Publication implements Asker {
   reconnected(): void {
     if (!this.waiting) return;
     this.waiting = false;
-    this.send();
+    this.sendKnown(0, 'The connection was lost before the stream confirmed the message');
   }
 
   close(): void {
@@ -120,37 +115,67 @@ export class Publication implements Asker {
 
   /** Ends it: as unknown where it may have been stored. */
   fail(said: string, cause?: unknown): void {
-    this.owner.failed(this, this.failure(said, cause));
+    this.run.failed(this, this.failure(said, cause));
   }
 
   private get elapsed(): number {
-    return this.owner.wire.scheduler.now() - this.since;
+    return this.run.owner.wire.scheduler.now() - this.since;
   }
 
   private wait(): void {
     this.waiting = true;
-    this.owner.offline();
+    this.run.owner.offline();
   }
 
   /** No stream is bound to its address, or the one that is has no leader: either may change in a moment. */
   private nobodyTookIt(): void {
     this.unheard += 1;
-    if (this.unheard <= UNHEARD_RETRIES) return this.sendIn(UNHEARD_DELAY);
-    if (this.uncertain) return this.fail('The stream did not confirm the message, and is not there any more');
-    this.owner.failed(this, new UnboundAddressError(this.message.address));
+    const mayRetry = this.unheard <= UNHEARD_RETRIES && this.elapsed + UNHEARD_DELAY < this.run.settings.retryFor;
+    if (mayRetry) return this.sendIn(UNHEARD_DELAY);
+    this.meanwhile(
+      whyUnheard(this.run.owner, this.message.address).subscribe((error) => {
+        this.pause = undefined;
+        if (error === undefined) this.again('The stream that stores the message has no leader');
+        else if (this.uncertain) this.fail('The stream did not confirm the message, and is not there any more', error);
+        else this.run.failed(this, error);
+      }),
+    );
   }
 
+  /** Sends it again after a while, if the policy says so. */
   private again(said: string, cause?: unknown): void {
-    const { backoff, retryFor } = this.owner.settings;
-    const { elapsed } = this;
-    const delay = backoff(this.attempts, elapsed);
-    if (delay === STOP || elapsed + delay >= retryFor) this.fail(said, cause);
-    else this.sendIn(delay);
+    const { settings } = this.run;
+    const delay = retryDelay(settings, this.attempts, this.elapsed);
+    if (delay === STOP) this.fail(said, cause);
+    else this.sendKnown(delay, said, cause);
+  }
+
+  /** What may have been stored is sent again only as long as the stream would know it by its id. */
+  private sendKnown(delay: number, said: string, cause?: unknown): void {
+    if (!this.uncertain) return this.sendIn(delay);
+    const { retryFor } = this.run.settings;
+    const within = (window: number) => {
+      this.pause = undefined;
+      if (this.elapsed + delay < Math.min(retryFor, window)) this.sendIn(delay);
+      else this.fail(said, cause);
+    };
+    this.meanwhile(
+      this.run.owner.lookup.find(this.message.address).subscribe({
+        next: (facts) => within(facts?.duplicateWindow ?? retryFor),
+        error: () => within(retryFor), // it may not be asked: most streams have the default
+      }),
+    );
   }
 
   private sendIn(delay: number): void {
+    if (delay === 0) return this.send();
     this.pause?.unsubscribe();
-    this.pause = this.owner.wire.scheduler.schedule(() => this.send(), delay);
+    this.pause = this.run.owner.wire.scheduler.schedule(() => this.send(), delay);
+  }
+
+  /** Keeps what it waits for before it is sent again, unless that is over already. */
+  private meanwhile(pause: Subscription): void {
+    if (!pause.closed) this.pause = pause;
   }
 
   private failure(said: string, cause: unknown): PublishError {

@@ -1,15 +1,14 @@
-import { type Backoff, delays } from '../../core/backoff.ts';
+import { type Backoff, delays, STOP } from '../../core/backoff.ts';
 import { wholeNumber } from '../../core/check-options.ts';
 import type { Event } from '../../core/event.ts';
 import type { PublishOptions } from '../../core/transport.ts';
-import { exclusive } from './exclusive.ts';
 
 /** How a message that is not confirmed is sent again. */
 export interface PublishRetryOptions {
   /** Time, in ms, that the stream has to confirm a message each time that it is sent. @defaultValue `5_000` */
   readonly timeout?: number;
   /**
-   * How long to wait before a message is sent again. @defaultValue 250 ms, and from the third time on 500 ms, then 1 s
+   * How long to wait before a message is sent again; it must not throw. @defaultValue 250 ms, and from the third time on 500 ms, then 1 s
    */
   readonly backoff?: Backoff;
   /**
@@ -68,6 +67,16 @@ export function checkInFlight(inFlight: number): void {
   wholeNumber('inFlight', inFlight);
 }
 
+/** How long to wait before a message is sent again; STOP where it is not to be. */
+export function retryDelay(
+  { backoff, retryFor }: Pick<PublishSettings, 'backoff' | 'retryFor'>,
+  attempts: number,
+  elapsed: number,
+): ReturnType<Backoff> {
+  const delay = backoff(attempts, elapsed);
+  return delay !== STOP && elapsed + delay < retryFor ? delay : STOP;
+}
+
 function needsCheck({ ttl, at, scheduleAddress, atomic }: JetStreamPublishOptions): boolean {
   return ttl !== undefined || at !== undefined || scheduleAddress !== undefined || atomic === true;
 }
@@ -79,6 +88,8 @@ function check({ ttl, at, scheduleAddress, atomic, expect }: JetStreamPublishOpt
   if (at !== undefined && Number.isNaN(new Date(at).getTime()))
     throw new TypeError(`'at' is not a time: ${String(at)}`);
   if (scheduleAddress !== undefined && at === undefined) throw new TypeError("'scheduleAddress' needs 'at'");
-  if (atomic === true) exclusive({ atomic, at });
-  if (atomic === true) exclusive({ atomic, 'expect.lastMessageId': expect?.lastMessageId });
+  if (atomic !== true) return;
+  if (at !== undefined) throw new TypeError("'atomic' and 'at' exclude each other");
+  if (expect?.lastMessageId !== undefined)
+    throw new TypeError("'atomic' and 'expect.lastMessageId' exclude each other");
 }

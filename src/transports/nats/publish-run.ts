@@ -3,39 +3,15 @@ import type { Outgoing } from '../../core/addressing.ts';
 import type { MessageHeaders } from '../../core/delivery.ts';
 import { PublishError } from '../../core/errors.ts';
 import type { Receipt } from '../../core/transport.ts';
-import type { NatsCodec, NatsMessage } from './nats-codec.ts';
-import type { PubAck, PubAckReader } from './pub-ack.ts';
+import type { NatsMessage } from './nats-codec.ts';
+import type { PubAck } from './pub-ack.ts';
 import { Publication, type PublicationOwner } from './publication.ts';
-import { publishHeaders } from './publish-headers.ts';
+import { encodeMessage, type PublishJob, type PublishOwner, type PublishPlan } from './publish-job.ts';
 import type { PublishSettings } from './publish-options.ts';
-import type { Wire } from './wire.ts';
-
-/** What is to be published, checked and in order. */
-export interface PublishPlan {
-  readonly messages: readonly Outgoing[];
-  readonly settings: PublishSettings;
-  /** Headers for each of the messages, beside those that follow from the message itself. */
-  readonly extra: ((index: number) => MessageHeaders) | undefined;
-}
-
-/** What the runs of one publisher share. */
-export interface PublishRunOwner {
-  readonly wire: Wire;
-  readonly codec: NatsCodec;
-  readonly readAck: PubAckReader;
-  /** How many messages may be on their way at a time. */
-  readonly inFlight: number;
-  /** One message less is on its way. */
-  released(): void;
-  offline(): void;
-  ended(run: PublishRun): void;
-}
 
 /** One call of publish that was subscribed to: sends its messages in order as it is let, and emits their receipts in order. */
-export class PublishRun implements PublicationOwner {
-  readonly owner: PublishRunOwner;
-  readonly wire: Wire;
-  readonly readAck: PubAckReader;
+export class PublishRun implements PublishJob, PublicationOwner {
+  readonly owner: PublishOwner;
   readonly settings: PublishSettings;
   readonly messages: readonly Outgoing[];
   readonly subscriber: Subscriber<Receipt>;
@@ -52,10 +28,8 @@ export class PublishRun implements PublicationOwner {
   clock: Subscription | undefined = undefined;
 
   /** @throws InvalidEventError or PublishError when a list of no more than may be on their way holds what cannot be sent. */
-  constructor(owner: PublishRunOwner, { messages, settings, extra }: PublishPlan, subscriber: Subscriber<Receipt>) {
+  constructor(owner: PublishOwner, { messages, settings, extra }: PublishPlan, subscriber: Subscriber<Receipt>) {
     this.owner = owner;
-    this.wire = owner.wire;
-    this.readAck = owner.readAck;
     this.settings = settings;
     this.messages = messages;
     this.subscriber = subscriber;
@@ -64,7 +38,6 @@ export class PublishRun implements PublicationOwner {
       messages.length > owner.inFlight ? undefined : messages.map((message, index) => this.encode(message, index));
   }
 
-  /** Whether there is something left to send. */
   get hasMore(): boolean {
     return !this.ended && this.failedAt === Number.POSITIVE_INFINITY && this.sent < this.messages.length;
   }
@@ -87,6 +60,7 @@ export class PublishRun implements PublicationOwner {
   stored(publication: Publication, { stream, sequence, duplicate }: PubAck): void {
     const { index, message } = publication;
     publication.close();
+    this.owner.hasStored = true;
     this.states[index] = { address: message.address, stored: true, stream, sequence, duplicate };
     if (index === this.emitted) this.emit();
     this.owner.released();
@@ -94,10 +68,6 @@ export class PublishRun implements PublicationOwner {
 
   failed(publication: Publication, error: PublishError): void {
     this.fail(publication.index, error);
-  }
-
-  offline(): void {
-    this.owner.offline();
   }
 
   reconnected(): void {
@@ -113,12 +83,11 @@ export class PublishRun implements PublicationOwner {
   disconnected(): void {
     if (this.clock !== undefined || this.sent > this.emitted || !this.hasMore) return;
     const { timeout } = this.settings;
-    this.clock = this.wire.scheduler.schedule(() => {
+    this.clock = this.owner.wire.scheduler.schedule(() => {
       this.refuse(`There was no connection for ${timeout} ms, so the message was not sent`, undefined);
     }, timeout);
   }
 
-  /** Ends it: what is on its way as unknown, and else what would be next as refused. */
   abandon(said: string, cause: unknown): void {
     for (let index = this.emitted; index < this.sent; index++) {
       const state = this.states[index];
@@ -139,12 +108,7 @@ export class PublishRun implements PublicationOwner {
   }
 
   private encode(message: Outgoing, index: number): NatsMessage {
-    const encoded = this.owner.codec.encode(message.event, publishHeaders(message, this.extra?.(index)));
-    const most = this.wire.client.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    const size = encoded.data.length + (encoded.headers?.length ?? 0);
-    if (size <= most) return encoded;
-    const said = `The message has ${size} bytes, and the server takes ${most}`;
-    throw new PublishError('refused', message.address, said);
+    return encodeMessage(this.owner, message, this.extra?.(index));
   }
 
   private emit(): void {
