@@ -56,23 +56,30 @@ export class ConnectionFailedError extends MillraceError {
   }
 }
 
+/**
+ * Why a server does not let a client in: `refused` when the credentials were never good, `expired` when their time is
+ * over, `revoked` when they were taken back, `timeout` when they came too late, `certificate` when it asks for a client's
+ * certificate and got none, or one that it does not take.
+ */
+export type AuthenticationFailure = 'refused' | 'expired' | 'revoked' | 'timeout' | 'certificate';
+
 /** Raised when a server does not let this client in, or no longer. No field holds the credentials. */
 export class AuthenticationFailedError extends MillraceError {
   override readonly name = 'AuthenticationFailedError';
-  /** `refused` when they were never good, `expired` when their time is over, `revoked` when they were taken back. */
-  readonly reason: 'refused' | 'expired' | 'revoked' | 'timeout';
+  readonly reason: AuthenticationFailure;
 
-  constructor(reason: 'refused' | 'expired' | 'revoked' | 'timeout', options?: ErrorOptions) {
+  constructor(reason: AuthenticationFailure, options?: ErrorOptions) {
     super('AUTHENTICATION_FAILED', refusals[reason], options);
     this.reason = reason;
   }
 }
 
-const refusals = {
+const refusals: Readonly<Record<AuthenticationFailure, string>> = {
   refused: 'The server refused the credentials, or asks for some and got none',
   expired: 'The credentials have expired',
   revoked: 'The credentials were revoked',
   timeout: 'The server did not get the credentials in time',
+  certificate: "The server asks for a client's certificate, and got none or one that it does not take",
 };
 
 /** Told by a connection's status when the server does not let this client publish to an address, or listen at it. */
