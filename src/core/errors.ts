@@ -350,8 +350,8 @@ export class StreamNotFoundError extends MillraceError {
   override readonly name = 'StreamNotFoundError';
   readonly stream: string;
 
-  constructor(stream: string) {
-    super('STREAM_NOT_FOUND', `There is no stream '${stream}'; provision it with ensureStream`);
+  constructor(stream: string, options?: ErrorOptions) {
+    super('STREAM_NOT_FOUND', `There is no stream '${stream}'; provision it with ensureStream`, options);
     this.stream = stream;
   }
 }
@@ -361,8 +361,8 @@ export class StreamConflictError extends MillraceError {
   override readonly name = 'StreamConflictError';
   readonly stream: string;
 
-  constructor(stream: string, rule: string) {
-    super('STREAM_CONFLICT', `Stream '${stream}' ${rule}`);
+  constructor(stream: string, rule: string, options?: ErrorOptions) {
+    super('STREAM_CONFLICT', `Stream '${stream}' ${rule}`, options);
     this.stream = stream;
   }
 }
@@ -373,8 +373,12 @@ export class ConsumerNotFoundError extends MillraceError {
   readonly stream: string;
   readonly consumer: string;
 
-  constructor(stream: string, consumer: string) {
-    super('CONSUMER_NOT_FOUND', `Stream '${stream}' has no consumer '${consumer}'; provision it with ensureConsumer`);
+  constructor(stream: string, consumer: string, options?: ErrorOptions) {
+    super(
+      'CONSUMER_NOT_FOUND',
+      `Stream '${stream}' has no consumer '${consumer}'; provision it with ensureConsumer`,
+      options,
+    );
     this.stream = stream;
     this.consumer = consumer;
   }
@@ -386,8 +390,8 @@ export class ConsumerConflictError extends MillraceError {
   readonly stream: string;
   readonly consumer: string;
 
-  constructor(stream: string, consumer: string, rule: string) {
-    super('CONSUMER_CONFLICT', `Consumer '${consumer}' of stream '${stream}' ${rule}`);
+  constructor(stream: string, consumer: string, rule: string, options?: ErrorOptions) {
+    super('CONSUMER_CONFLICT', `Consumer '${consumer}' of stream '${stream}' ${rule}`, options);
     this.stream = stream;
     this.consumer = consumer;
   }

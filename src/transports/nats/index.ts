@@ -10,6 +10,9 @@ export {
 export { connectNats } from './connect-nats.ts';
 export type { ConnectNatsOptions, NatsReconnectOptions, NatsTlsOptions } from './connection-options.ts';
 export { type ConnectionStatus, connectionStatus } from './connection-status.ts';
+export type { ConsumerConfig, ConsumerSettings, ConsumerStart } from './consumer-config.ts';
+export type { ConsumerInfo } from './consumer-info.ts';
+export { consumerInfo, deleteConsumer, ensureConsumer } from './consumers.ts';
 export type { CorePublishOptions } from './core-publisher.ts';
 export {
   type Environment,
@@ -38,10 +41,14 @@ export {
 export type { NatsCodec, NatsMessage } from './nats-codec.ts';
 export { type NatsTransport, type NatsTransportOptions, natsTransport } from './nats-transport.ts';
 export type { JetStreamPublishOptions } from './publish-options.ts';
-export type { ConsumerConfig, ConsumerSettings, ConsumerStart } from './consumer-config.ts';
-export type { ConsumerInfo } from './consumer-info.ts';
-export { consumerInfo, deleteConsumer, ensureConsumer } from './consumers.ts';
 export { type JetStreamFeature, type JetStreamFeatures, jetstreamFeatures } from './server-features.ts';
-export type { CopyStart, Retention, StreamConfig, StreamSettings, StreamSource, SubjectTransform } from './stream-config.ts';
+export type {
+  CopyStart,
+  Retention,
+  StreamConfig,
+  StreamSettings,
+  StreamSource,
+  SubjectTransform,
+} from './stream-config.ts';
 export type { ClusterInfo, CopyInfo, PeerInfo, StreamInfo } from './stream-info.ts';
 export { deleteStream, ensureStream, streamInfo } from './streams.ts';

@@ -1,0 +1,119 @@
+import { catchError, concat, concatMap, defer, map, type Observable, of, switchMap, throwError } from 'rxjs';
+import type { JetStreamApi } from './jetstream-api.ts';
+import { requireFeatures, unsupported } from './server-features.ts';
+import { differing, featuresOf, type NamedField, type WireConfig, write } from './wire-field.ts';
+
+/** What JetStream answers for a stream or a consumer. */
+export interface Described {
+  readonly config: WireConfig;
+}
+
+/** A stream or a consumer, as {@link ensure} brings it about. */
+export interface Resource<A extends Described> {
+  /** Emits undefined where there is none. */
+  look(): Observable<A | undefined>;
+  /** What is asked, with the defaults of a new one or what follows from the present one; refuses what cannot be. */
+  asked(current: WireConfig | undefined): Observable<readonly NamedField[]>;
+  create(config: WireConfig): Observable<A>;
+  update(config: WireConfig): Observable<A>;
+  remove(): Observable<unknown>;
+  /** Whether nobody can have used it. */
+  isFresh(answer: A): boolean;
+  /** Whether an error says that somebody else made or removed it in between. */
+  isOvertaken(error: unknown): boolean;
+  /** The error for a field that the server keeps otherwise than it was asked to. */
+  refused(field: string): Error;
+}
+
+/** How often it is begun again where somebody else was quicker. */
+const ATTEMPTS = 4;
+
+/**
+ * Makes what is not there, and changes what is asked of what is there: all else stays as it is.
+ *
+ * Servers leave out what they do not know, and say nothing of it. So what they know is asked first, where that can be
+ * asked; what they answer is compared with what was asked; and where a field is missing, what was done is undone.
+ */
+export function ensure<A extends Described>(api: JetStreamApi, resource: Resource<A>, attempt = 1): Observable<A> {
+  return resource.look().pipe(
+    switchMap((found) =>
+      resource
+        .asked(found?.config)
+        .pipe(
+          switchMap((asked) =>
+            found === undefined ? make(api, resource, asked) : change(api, resource, asked, found),
+          ),
+        ),
+    ),
+    catchError((error: unknown) => {
+      if (attempt < ATTEMPTS && resource.isOvertaken(error)) return ensure(api, resource, attempt + 1);
+      return throwError(() => error);
+    }),
+  );
+}
+
+function make<A extends Described>(
+  api: JetStreamApi,
+  resource: Resource<A>,
+  asked: readonly NamedField[],
+): Observable<A> {
+  const config = write(asked, {});
+  const create = defer(() => resource.create(config)).pipe(
+    concatMap((made) => {
+      const error = discrepancy(api, resource, asked, config, made);
+      if (error === undefined) return of(made);
+      return resource.isFresh(made) ? failing(resource.remove(), error) : throwError(() => error);
+    }),
+  );
+  return concat(required(api, asked), create);
+}
+
+function change<A extends Described>(
+  api: JetStreamApi,
+  resource: Resource<A>,
+  asked: readonly NamedField[],
+  found: A,
+): Observable<A> {
+  const config = { ...found.config, ...write(asked, found.config) };
+  const changes = differing(asked, config, found.config);
+  if (changes.length === 0) return of(found);
+  const update = defer(() => resource.update(config)).pipe(
+    concatMap((made) => {
+      const error = discrepancy(api, resource, asked, config, made);
+      return error === undefined ? of(made) : failing(resource.update(found.config), error);
+    }),
+  );
+  return concat(required(api, changes), update);
+}
+
+function required(api: JetStreamApi, asked: readonly NamedField[]): Observable<never> {
+  const features = featuresOf(asked).filter(({ level }) => level > 0);
+  return features.length === 0 ? concat() : requireFeatures(api, features);
+}
+
+function discrepancy<A extends Described>(
+  api: JetStreamApi,
+  resource: Resource<A>,
+  asked: readonly NamedField[],
+  config: WireConfig,
+  made: A,
+): Error | undefined {
+  const [first] = differing(asked, config, made.config);
+  if (first === undefined) return undefined;
+  const [feature] = featuresOf([first]);
+  if (feature === undefined) return resource.refused(first.name);
+  return unsupported(feature, api.wire.client.info?.version ?? 'an older one');
+}
+
+/** Undoes, and then fails; where undoing fails too, that is the cause. */
+function failing(undo: Observable<unknown>, error: Error): Observable<never> {
+  return undo.pipe(
+    catchError((cause: unknown) => {
+      error.cause = cause;
+      return of(undefined);
+    }),
+    map(() => {
+      throw error;
+    }),
+  );
+}
