@@ -51,7 +51,7 @@ export async function installServers() {
 }
 
 function isCurrent(known, own) {
-  if (known === undefined || known.own !== own) return false;
+  if (known === undefined || known.own !== stampOf(own)) return false;
   if (!known.servers.every(({ path }) => existsSync(path))) return false;
   return known.missing.length === 0 || (!process.env.CI && Date.now() - known.asked < patience);
 }
@@ -69,7 +69,7 @@ async function find(own) {
   }
   if (servers.length === 0 && process.platform === 'linux' && onPath('docker')) await attempt('docker', fromDocker);
   servers.sort((a, b) => a.version.localeCompare(b.version, 'en', { numeric: true }));
-  return { servers, missing, own, asked: Date.now() };
+  return { servers, missing, own: stampOf(own), asked: Date.now() };
 
   async function attempt(label, get) {
     try {
@@ -142,6 +142,12 @@ async function place(target, make) {
 function ownServer() {
   const named = process.env.MILLRACE_NATS_SERVER;
   return named ? resolve(named) : onPath('nats-server');
+}
+
+/** Changes when another version is installed in the place of the one that was looked at. */
+function stampOf(path) {
+  if (path === undefined) return undefined;
+  return existsSync(path) ? `${path} of ${statSync(path).mtime.toISOString()}` : path;
 }
 
 function onPath(name) {
