@@ -1,6 +1,7 @@
-import { catchError, concat, concatMap, defer, map, type Observable, of, switchMap, throwError } from 'rxjs';
+import { catchError, concat, concatMap, defer, EMPTY, map, type Observable, of, switchMap, throwError } from 'rxjs';
+import { apiLevel } from './api-level.ts';
+import { UnsupportedByServerError } from './errors.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
-import { requireFeatures, unsupported } from './server-features.ts';
 import { differing, featuresOf, type NamedField, type WireConfig, write } from './wire-field.ts';
 
 /** What JetStream answers for a stream or a consumer. */
@@ -88,7 +89,7 @@ function change<A extends Described>(
 
 function required(api: JetStreamApi, asked: readonly NamedField[]): Observable<never> {
   const features = featuresOf(asked).filter(({ level }) => level > 0);
-  return features.length === 0 ? concat() : requireFeatures(api, features);
+  return features.length === 0 ? EMPTY : apiLevel(api).require(features);
 }
 
 function discrepancy<A extends Described>(
@@ -102,7 +103,7 @@ function discrepancy<A extends Described>(
   if (first === undefined) return undefined;
   const [feature] = featuresOf([first]);
   if (feature === undefined) return resource.refused(first.name);
-  return unsupported(feature, api.wire.client.info?.version ?? 'an older one');
+  return new UnsupportedByServerError(feature.name, feature.version, api.wire.client.info?.version ?? 'an older one');
 }
 
 /** Undoes, and then fails; where undoing fails too, that is the cause. */

@@ -1,9 +1,10 @@
 import { oneOf, wholeNumber } from '../../core/check-options.ts';
+import type { Feature } from './api-level.ts';
 import { checkTime, isoOf, NANOS, timeOf } from './nanos.ts';
-import type { ServerFeature, WireConfig, WireField } from './wire-field.ts';
+import type { WireConfig, WireField } from './wire-field.ts';
 
 /** A kind of field, on the entry of that key; with what the server must be able to do for it. */
-type Kind<T> = (key: string, needs?: ServerFeature) => WireField<T>;
+type Kind<T> = (key: string, needs?: Feature) => WireField<T>;
 
 /** The longest time that JetStream can be told, in ms. */
 const LONGEST = 9_223_372_036_854;
@@ -74,11 +75,7 @@ export const labels: Kind<Readonly<Record<string, string>>> = (key, needs) => ({
 });
 
 /** One of a few words; the first one is what an absent one stands for, and needs nothing of the server. */
-export function choice<T extends string>(
-  key: string,
-  words: readonly [T, ...T[]],
-  needs?: ServerFeature,
-): WireField<T> {
+export function choice<T extends string>(key: string, words: readonly [T, ...T[]], needs?: Feature): WireField<T> {
   return {
     check: (field, value) => oneOf(field, value, words),
     write: (value) => ({ [key]: value }),
@@ -87,7 +84,7 @@ export function choice<T extends string>(
   };
 }
 
-export function needed(needs: ServerFeature | undefined): { needs?: () => ServerFeature } {
+export function needed(needs: Feature | undefined): { needs?: () => Feature } {
   return needs === undefined ? {} : { needs: () => needs };
 }
 
@@ -128,7 +125,7 @@ export function defined<T extends object>(entries: { readonly [K in keyof T]: T[
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as T;
 }
 
-function limitOr(none: number, key: string, needs: ServerFeature | undefined): WireField<number> {
+function limitOr(none: number, key: string, needs: Feature | undefined): WireField<number> {
   return {
     check: wholeNumber,
     write: (value) => ({ [key]: value === Number.POSITIVE_INFINITY ? none : value }),

@@ -12,6 +12,7 @@ export type { ConnectNatsOptions, NatsReconnectOptions, NatsTlsOptions } from '.
 export { type ConnectionStatus, connectionStatus } from './connection-status.ts';
 export type { ConsumerConfig, ConsumerSettings, ConsumerStart } from './consumer-config.ts';
 export type { ConsumerInfo } from './consumer-info.ts';
+export { consumerNames, listConsumers } from './consumer-lists.ts';
 export { consumerInfo, deleteConsumer, ensureConsumer } from './consumers.ts';
 export type { CorePublishOptions } from './core-publisher.ts';
 export {
@@ -40,8 +41,17 @@ export {
 } from './jetstream-transport.ts';
 export type { NatsCodec, NatsMessage } from './nats-codec.ts';
 export { type NatsTransport, type NatsTransportOptions, natsTransport } from './nats-transport.ts';
+export { pauseConsumer, resumeConsumer } from './pause.ts';
 export type { JetStreamPublishOptions } from './publish-options.ts';
 export { type JetStreamFeature, type JetStreamFeatures, jetstreamFeatures } from './server-features.ts';
+export {
+  type DeleteMessageOptions,
+  deleteMessage,
+  getMessage,
+  type PurgeOptions,
+  purgeStream,
+  type StoredMessage,
+} from './stored-messages.ts';
 export type {
   CopyStart,
   Retention,
@@ -51,4 +61,5 @@ export type {
   SubjectTransform,
 } from './stream-config.ts';
 export type { ClusterInfo, CopyInfo, PeerInfo, StreamInfo } from './stream-info.ts';
+export { listStreams, type StreamFilter, streamNames } from './stream-lists.ts';
 export { deleteStream, ensureStream, streamInfo } from './streams.ts';

@@ -1,9 +1,8 @@
-import { defer, ignoreElements, map, type Observable, tap } from 'rxjs';
+import { defer, map, type Observable } from 'rxjs';
+import type { Feature } from './api-level.ts';
 import type { NatsConnectionLike } from './client.ts';
-import { UnsupportedByServerError } from './errors.ts';
 import { type JetStreamApi, type JetStreamApiOptions, jetstreamApi } from './jetstream-api.ts';
 import { wireOf } from './wire.ts';
-import type { ServerFeature } from './wire-field.ts';
 
 /** What JetStream can do beyond what every server can. */
 export type JetStreamFeature = keyof typeof features;
@@ -56,30 +55,8 @@ export function jetstreamFeatures(
   return defer(() => askFeatures(jetstreamApi(wireOf(connection), options)));
 }
 
-/** Completes when JetStream's API has the level of every feature, and fails with `UnsupportedByServerError` otherwise. */
-export function requireFeatures(
-  api: JetStreamApi,
-  required: readonly (ServerFeature & { readonly field?: string })[],
-): Observable<never> {
-  return askFeatures(api).pipe(
-    tap(({ level, version = 'an older one' }) => {
-      const missing = required.find((feature) => feature.level > level);
-      if (missing !== undefined) throw unsupported(missing, version);
-    }),
-    ignoreElements(),
-  );
-}
-
-/** The error for a feature that a server of a version does not have. */
-export function unsupported(
-  { name, version: needs, field }: ServerFeature & { readonly field?: string },
-  version: string,
-): UnsupportedByServerError {
-  return new UnsupportedByServerError(field === undefined ? name : `'${field}' (${name})`, needs, version);
-}
-
 /** Describes a feature of the list, for those who need it. */
-export function featureNamed(feature: JetStreamFeature, name: string): ServerFeature {
+export function featureNamed(feature: JetStreamFeature, name: string): Feature {
   return { name, ...features[feature] };
 }
 

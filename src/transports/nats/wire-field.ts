@@ -1,16 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Feature } from './api-level.ts';
 
 /** A configuration as it travels; an undefined entry is left out. */
 export type WireConfig = Readonly<Record<string, unknown>>;
-
-/** Something that not every server can do. */
-export interface ServerFeature {
-  readonly name: string;
-  /** The level of JetStream's API that has it (NATS ADR-44); `0` where none tells. */
-  readonly level: number;
-  /** The first server version that has it. */
-  readonly version: string;
-}
 
 /** How a field of a configuration is checked, written and read. */
 export interface WireField<T> {
@@ -21,7 +13,7 @@ export interface WireField<T> {
   /** The value in a configuration, or what the absence of its entries stands for. */
   read(wire: WireConfig): T | undefined;
   /** What the server must be able to do for a value that is not what an absent one stands for. */
-  needs?(value: T): ServerFeature | undefined;
+  needs?(value: T): Feature | undefined;
 }
 
 /** One for each field. */
@@ -56,11 +48,11 @@ export function differing(named: readonly NamedField[], a: WireConfig, b: WireCo
 }
 
 /** Lists what the server must be able to do for the named fields. */
-export function featuresOf(named: readonly NamedField[]): readonly (ServerFeature & { readonly field: string })[] {
+export function featuresOf(named: readonly NamedField[]): readonly Feature[] {
   return named.flatMap(({ name, field, value }) => {
     if (isDeepStrictEqual(field.read(field.write(value, {})), field.read({}))) return [];
     const feature = field.needs?.(value);
-    return feature === undefined ? [] : [{ ...feature, field: name }];
+    return feature === undefined ? [] : [{ ...feature, name: `'${name}' (${feature.name})` }];
   });
 }
 
