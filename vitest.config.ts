@@ -38,6 +38,10 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 30_000,
           hookTimeout: 30_000,
           maxConcurrency: 20, // they wait more than they work
+          // Real servers share the machine with their tests: these run after all others, and few files at a time, so that no
+          // deadline passes for want of a turn.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
         },
       },
       {
