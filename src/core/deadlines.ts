@@ -9,7 +9,7 @@ export interface Deadlines<T> {
   /** Starts an item's time, or starts it again. */
   start(item: T, length: number): void;
   end(item: T): void;
-  /** Forgets all. */
+  /** Forgets all, and the timer, which else lasts until the last deadline that it was set for. */
   stop(): void;
   [Symbol.iterator](): Generator<T>;
 }
@@ -42,6 +42,7 @@ export function deadlines<T extends Leased<T>>(scheduler: SchedulerLike, expired
     if (timer === undefined) return;
     timer = undefined;
     timerAt = Number.POSITIVE_INFINITY;
+    if (items.size === 0) return;
     const now = scheduler.now();
     for (let item = items.takeExpired(now); item !== undefined; item = items.takeExpired(now)) expired(item);
     arm();
@@ -62,10 +63,7 @@ export function deadlines<T extends Leased<T>>(scheduler: SchedulerLike, expired
       items.start(item, length, scheduler.now());
       if (item.deadline < timerAt) arm();
     },
-    end(item) {
-      items.end(item);
-      if (items.size === 0) stop(); // or the timer would keep an idle process alive
-    },
+    end: (item) => items.end(item), // and not the timer: where items come and go, there would be one for each
     stop,
     [Symbol.iterator]: () => items[Symbol.iterator](),
   };

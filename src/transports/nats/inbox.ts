@@ -78,6 +78,7 @@ export function inbox(
     },
     disconnected() {
       for (const { asker } of [...entries.values()]) asker.disconnected();
+      if (entries.size === 0) waiting.stop();
     },
   };
 }

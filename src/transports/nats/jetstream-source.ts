@@ -1,15 +1,15 @@
 import { Observable, retry, type SchedulerLike, throwError, timer } from 'rxjs';
 import { deadlines } from '../../core/deadlines.ts';
-import type { SubscriptionInfo } from '../../core/delivery.ts';
+import type { MessageHeaders, SubscriptionInfo } from '../../core/delivery.ts';
 import { ConfirmFailedError, RequestTimeoutError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { Attachment, Puller } from '../../core/puller.ts';
 import { attemptAt, attemptOffset, readAckAddress } from './ack-address.ts';
 import { type ClientMessage, headerBlockOf } from './client.ts';
 import type { ConsumerFacts } from './consumer-lookup.ts';
-import { decodeHeaders } from './headers.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
 import { JetStreamDelivery, type JetStreamOwner, type Settlement } from './jetstream-delivery.ts';
+import { headersBeside, originalHeaders } from './jetstream-headers.ts';
 import type { NatsCodec } from './nats-codec.ts';
 import { type PriorityOptions, pullLoop } from './pull-loop.ts';
 import { requestRaw } from './request-raw.ts';
@@ -156,6 +156,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
 
   function release(): void {
     unsettled -= 1;
+    if (unsettled === 0 && detached) out.stop();
     puller.settled();
     loop.pull();
   }
@@ -232,12 +233,9 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     out.start(delivery, delivery.lease);
   }
 
-  function headers({ message, failure }: JetStreamDelivery): Readonly<Record<string, string>> {
-    const block = headerBlockOf(message);
-    if (block === undefined) return {};
-    if (failure === undefined) return codec.headersOf({ headers: block, data: message.data });
-    const kept = Object.entries(decodeHeaders(block)).map(([header, value]) => [ORIGINAL + header, value]);
-    return Object.fromEntries(kept);
+  function headers({ message, failure }: JetStreamDelivery): MessageHeaders {
+    const frame = { headers: headerBlockOf(message), data: message.data };
+    return failure === undefined ? headersBeside(codec, frame) : originalHeaders(frame);
   }
 
   function handBack(delivery: JetStreamDelivery): void {
@@ -253,6 +251,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
       if (detached) return;
       detached = true;
       loop.stop();
+      if (unsettled === 0) out.stop();
     },
     abandon(reason) {
       const mine = [...out];
@@ -269,9 +268,6 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     },
   };
 }
-
-/** Before the headers of what is no event, so that they are kept and nobody takes them for an event's. */
-const ORIGINAL = 'millrace-original-';
 
 function payloadOf(settlement: Settlement, delay: number, reason: string | undefined): Uint8Array {
   if (settlement === 'ack') return ACK;
