@@ -1,7 +1,7 @@
 import { AckPolicy } from 'nats';
 import { expect, it } from 'vitest';
 import { connectNats2 } from './connect.ts';
-import { testNatsCluster } from './nats-cluster.ts';
+import { startNatsCluster, testNatsCluster } from './nats-cluster.ts';
 import { describeOnEachServer, describeOnLatestServer } from './servers.ts';
 import { until } from './wait-for.ts';
 
@@ -39,5 +39,13 @@ describeOnLatestServer('startNatsCluster', () => {
     expect(cluster.nodes).toContain(await cluster.consumerLeader('ORDERS', 'billing'));
     await cluster.restart();
     await cluster.replicated('ORDERS');
+  });
+
+  it('leaves no process behind when it is stopped', async () => {
+    const cluster = await startNatsCluster();
+
+    await cluster.stop();
+
+    expect(cluster.nodes.map(({ running }) => running)).toEqual([false, false, false]);
   });
 });

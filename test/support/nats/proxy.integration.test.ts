@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { connectNats2 } from './connect.ts';
 import { testNatsServer } from './nats-server.ts';
-import { testTcpProxy } from './proxy.ts';
+import { startTcpProxy, testTcpProxy } from './proxy.ts';
 import { describeOnLatestServer } from './servers.ts';
 import { until } from './wait-for.ts';
 
@@ -67,5 +67,16 @@ describeOnLatestServer('startTcpProxy', () => {
 
     await until(() => seen.includes('last words'));
     await until(() => proxy.connections === 1);
+  });
+
+  it('leaves nothing open when it is closed', async () => {
+    const server = await testNatsServer();
+    const proxy = await startTcpProxy(server.port);
+    await connectNats2({ servers: proxy.url, reconnect: false });
+
+    proxy.close();
+
+    await until(() => proxy.connections === 0);
+    await expect(connectNats2({ servers: proxy.url, reconnect: false })).rejects.toThrow('CONNECTION_REFUSED');
   });
 });
