@@ -49,6 +49,9 @@ export function addressing(options: AddressingOptions): Addressing {
     throw new InvalidNameError('client', 'it fills the source of events, so it must be a URI-reference');
   const addressOf = mapping ?? ((event: Event) => (prefix === undefined ? event.type : `${prefix}.${event.type}`));
 
+  /** The last one that was found valid: most publishers have few. */
+  let lastAddress: string | undefined;
+
   function complete(event: Event): Event {
     const source: unknown = event?.source;
     const isOpen = source === undefined || source === '' || source === AUTO_POPULATE;
@@ -63,7 +66,10 @@ export function addressing(options: AddressingOptions): Addressing {
     prepare(event, { address = addressOf, headers = NO_HEADERS, messageId = eventKey, expect }) {
       const populated = complete(event);
       const to = typeof address === 'function' ? address(populated) : address;
-      validateAddress(to);
+      if (to !== lastAddress) {
+        validateAddress(to);
+        lastAddress = to;
+      }
       const id = typeof messageId === 'function' ? messageId(populated) : messageId;
       return { address: to, event: populated, headers, messageId: id === false || id === '' ? undefined : id, expect };
     },

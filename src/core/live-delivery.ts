@@ -23,6 +23,9 @@ export abstract class LiveDelivery implements Delivery {
   abstract readonly headers: MessageHeaders;
   readonly owner: LiveOwner;
   settlement: LiveSettlement | undefined = undefined;
+  /** The neighbours in the list of what its source has out. */
+  previous: LiveDelivery | undefined = undefined;
+  next: LiveDelivery | undefined = undefined;
   #controller: AbortController | undefined = undefined;
 
   constructor(owner: LiveOwner) {

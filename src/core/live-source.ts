@@ -25,7 +25,8 @@ export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): At
   const { ledger } = puller;
   const info: SubscriptionInfo = { prefetch: puller.prefetch, maxDeliver: 1, draining: puller.draining };
   const waiting = fifo<M>();
-  const out = new Set<LiveDelivery>();
+  let last: LiveDelivery | undefined;
+  let unsettled = 0;
   let dropped = 0;
   let slow = false;
   let pumping = false;
@@ -34,7 +35,7 @@ export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): At
     info,
     settled(delivery, delay) {
       const { settlement } = delivery;
-      out.delete(delivery);
+      unlink(delivery);
       if (settlement === 'ack') ledger.acked += 1;
       else if (settlement === 'term') ledger.termed += 1;
       else {
@@ -43,9 +44,26 @@ export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): At
         drop('nak where nothing is redelivered');
       }
       puller.settled();
-      pump();
+      if (waiting.size > 0) pump();
     },
   };
+
+  function link(delivery: LiveDelivery): void {
+    delivery.previous = last;
+    if (last !== undefined) last.next = delivery;
+    last = delivery;
+    unsettled += 1;
+  }
+
+  function unlink(delivery: LiveDelivery): void {
+    const { previous, next } = delivery;
+    if (previous !== undefined) previous.next = next;
+    if (next === undefined) last = previous;
+    else next.previous = previous;
+    delivery.previous = undefined;
+    delivery.next = undefined;
+    unsettled -= 1;
+  }
 
   function drop(reason: string, count = 1): void {
     dropped += count;
@@ -53,7 +71,7 @@ export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): At
   }
 
   function receive(message: M): void {
-    if (waiting.size >= buffer && (pumping || out.size >= puller.prefetch)) {
+    if (waiting.size >= buffer && (pumping || unsettled >= puller.prefetch)) {
       if (!slow) puller.status({ kind: 'slow', address, buffered: waiting.size });
       slow = true;
       if (overflow === 'error') return overflown();
@@ -61,27 +79,35 @@ export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): At
       if (overflow === 'drop-newest') return;
       waiting.shift();
     }
-    waiting.push(message);
-    pump();
+    if (waiting.size > 0 || pumping || unsettled >= puller.prefetch) {
+      waiting.push(message);
+      return pump();
+    }
+    pumping = true;
+    hand(message);
+    pumping = false;
+    if (waiting.size > 0) pump();
   }
 
   function overflown(): void {
     stop();
     waiting.drain(); // the error says it: nothing is to come of what waits
-    puller.error(new BufferOverflowError(`The buffer of '${address}' (${out.size} deliveries are unsettled)`, buffer));
+    puller.error(new BufferOverflowError(`The buffer of '${address}' (${unsettled} deliveries are unsettled)`, buffer));
   }
 
   function pump(): void {
     if (pumping) return;
     pumping = true;
-    while (waiting.size > 0 && out.size < puller.prefetch) {
-      const delivery = options.deliver(waiting.shift() as M, owner);
-      out.add(delivery);
-      ledger.received += 1;
-      puller.next(delivery);
-    }
+    while (waiting.size > 0 && unsettled < puller.prefetch) hand(waiting.shift() as M);
     pumping = false;
     if (waiting.size === 0) slow = false;
+  }
+
+  function hand(message: M): void {
+    const delivery = options.deliver(message, owner);
+    link(delivery);
+    ledger.received += 1;
+    puller.next(delivery);
   }
 
   const stop = options.listen(receive);
@@ -94,16 +120,17 @@ export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): At
 
   return {
     get unsettled() {
-      return out.size;
+      return unsettled;
     },
     detach: leave,
     abandon(reason) {
-      const mine = [...out];
-      for (const delivery of mine) {
+      const mine: LiveDelivery[] = [];
+      for (let delivery = last; delivery !== undefined; delivery = delivery.previous) mine.push(delivery);
+      for (const delivery of mine.reverse()) {
         delivery.abort(reason);
         if (delivery.settled) continue;
         delivery.settlement = 'nak';
-        out.delete(delivery);
+        unlink(delivery);
         ledger.abandoned += 1;
         drop('abandoned by drain');
         puller.settled();

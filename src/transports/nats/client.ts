@@ -62,9 +62,14 @@ export function headerBlockOf(message: ClientMessage): Uint8Array | undefined {
   return frame.hdr > 0 ? bytes.subarray(0, frame.hdr) : undefined;
 }
 
+/** Returns the address of a message as bytes, where the client keeps it so; it decodes it when somebody asks. */
+export function addressBytesOf(message: ClientMessage): Uint8Array | undefined {
+  return (message as ClientMessage & KeptBytes)._msg?.subject;
+}
+
 interface KeptBytes {
   readonly _rdata?: Uint8Array;
-  readonly _msg?: { readonly hdr: number };
+  readonly _msg?: { readonly hdr: number; readonly subject?: Uint8Array };
 }
 
 function writtenAgain({ headers }: ClientMessage): Uint8Array | undefined {

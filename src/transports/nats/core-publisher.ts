@@ -1,4 +1,4 @@
-import { defer, filter, Observable, switchMap, take } from 'rxjs';
+import { defer, filter, Observable, type Subscriber, switchMap, take } from 'rxjs';
 import type { Outgoing } from '../../core/addressing.ts';
 import { PublishError, TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
@@ -36,37 +36,49 @@ export function corePublisher(
     return codec.encode(event, messageId === undefined ? headers : { ...headers, [MESSAGE_ID]: messageId });
   }
 
+  function publishOne(event: Event, options: PublishOptions, subscriber: Subscriber<Receipt>): void {
+    const outgoing = addresses.prepare(event, options);
+    send(outgoing.address, encode(outgoing));
+    subscriber.next({ address: outgoing.address, stored: false, duplicate: false });
+    subscriber.complete();
+  }
+
+  function publishAll(events: readonly Event[], options: CorePublishOptions, subscriber: Subscriber<Receipt>): void {
+    const outgoing = events.map((event) => addresses.prepare(event, options));
+    const first = outgoing[0];
+    if (options.stored === true && first !== undefined) {
+      throw new PublishError('refused', first.address, 'Core NATS stores nothing: publish it to JetStream');
+    }
+    const messages = outgoing.map(encode);
+    const receipts: Receipt[] = [];
+    for (const [index, { address }] of outgoing.entries()) {
+      if (subscriber.closed) return;
+      send(address, messages[index] as NatsMessage);
+      const receipt: Receipt = { address, stored: false, duplicate: false };
+      if (options.flush === true) receipts.push(receipt);
+      else subscriber.next(receipt);
+    }
+    if (receipts.length === 0) return subscriber.complete();
+    const flushed = flushedWhenConnected(wire).subscribe({
+      error: (cause: unknown) => subscriber.error(unconfirmed(receipts, cause)),
+      complete: () => {
+        for (const receipt of receipts) subscriber.next(receipt);
+        subscriber.complete();
+      },
+    });
+    subscriber.add(flushed);
+  }
+
   return (events, options = {}) => {
-    const { stored = false, flush = false, messageId = false } = options;
     if (options.expect !== undefined) throw new TypeError("'expect' needs a stream, and core NATS has none");
-    const wanted: PublishOptions = { ...options, messageId };
+    const { messageId = false, stored = false, flush = false } = options;
+    const wanted = { ...options, messageId };
+    const one = stored || flush || Array.isArray(events) ? undefined : (events as Event);
 
     return new Observable<Receipt>((subscriber) => {
       if (life.closed) throw new TransportClosedError(life.name);
-      const given = Array.isArray(events) ? (events as readonly Event[]) : [events as Event];
-      const outgoing = given.map((event) => addresses.prepare(event, wanted));
-      const first = outgoing[0];
-      if (stored && first !== undefined) {
-        throw new PublishError('refused', first.address, 'Core NATS stores nothing: publish it to JetStream');
-      }
-      const messages = outgoing.map(encode);
-      const receipts: Receipt[] = [];
-      for (const [index, { address }] of outgoing.entries()) {
-        if (subscriber.closed) return;
-        send(address, messages[index] as NatsMessage);
-        const receipt: Receipt = { address, stored: false, duplicate: false };
-        if (flush) receipts.push(receipt);
-        else subscriber.next(receipt);
-      }
-      if (receipts.length === 0) return subscriber.complete();
-      const flushed = flushedWhenConnected(wire).subscribe({
-        error: (cause: unknown) => subscriber.error(unconfirmed(receipts, cause)),
-        complete: () => {
-          for (const receipt of receipts) subscriber.next(receipt);
-          subscriber.complete();
-        },
-      });
-      subscriber.add(flushed);
+      if (one !== undefined) publishOne(one, wanted, subscriber);
+      else publishAll(Array.isArray(events) ? events : [events as Event], wanted, subscriber);
     });
   };
 }

@@ -1,7 +1,8 @@
 import type { SchedulerLike } from 'rxjs';
 import { deadlines } from '../../core/deadlines.ts';
 import type { Leased } from '../../core/leases.ts';
-import type { ClientMessage } from './client.ts';
+import { encodeUtf8 } from '../../core/utf8.ts';
+import { addressBytesOf, type ClientMessage } from './client.ts';
 
 /** Who waits for replies. */
 export interface Asker {
@@ -42,7 +43,8 @@ export function inbox(
   listen: (address: string, receive: (message: ClientMessage) => void) => void,
   scheduler: SchedulerLike,
 ): Inbox {
-  const entries = new Map<string, Entry>();
+  const entries = new Map<number, Entry>();
+  const start = encodeUtf8(prefix).length;
   const waiting = deadlines<Entry>(scheduler, (entry) => entry.asker.timedOut());
   let listening = false;
   let count = 0;
@@ -53,7 +55,10 @@ export function inbox(
   }
 
   function receive(message: ClientMessage): void {
-    entries.get(message.subject.slice(prefix.length))?.asker.receive(message);
+    const bytes = addressBytesOf(message);
+    const token =
+      bytes === undefined ? Number.parseInt(message.subject.slice(prefix.length), RADIX) : tokenIn(bytes, start);
+    entries.get(token)?.asker.receive(message);
   }
 
   const owner: Owner = { expect: (entry, timeout) => waiting.start(entry, timeout), close };
@@ -67,20 +72,33 @@ export function inbox(
       if (!listening) listen(`${prefix}*`, receive);
       listening = true;
       count += 1;
-      const token = count.toString(36);
-      const entry = new Entry(asker, token, prefix + token, owner);
-      entries.set(token, entry);
+      const entry = new Entry(asker, count, prefix + count.toString(RADIX), owner);
+      entries.set(count, entry);
       return entry;
     },
     uniquePrefix() {
       count += 1;
-      return `${prefix}${count.toString(36)}.`;
+      return `${prefix}${count.toString(RADIX)}.`;
     },
     disconnected() {
       for (const { asker } of [...entries.values()]) asker.disconnected();
       if (entries.size === 0) waiting.stop();
     },
   };
+}
+
+const RADIX = 36;
+
+/** Reads a token from the bytes of an address: to decode the whole for a few digits would cost more than all else here. */
+function tokenIn(address: Uint8Array, start: number): number {
+  let token = 0;
+  for (let at = start; at < address.length; at += 1) {
+    const code = address[at] as number;
+    if (code >= 48 && code <= 57) token = token * RADIX + code - 48;
+    else if (code >= 97 && code <= 122) token = token * RADIX + code - 87;
+    else return Number.NaN;
+  }
+  return token;
 }
 
 interface Owner {
@@ -91,7 +109,7 @@ interface Owner {
 /** A class, as there is one for each request: the methods are shared. */
 class Entry implements InboxEntry, Leased<Entry> {
   readonly asker: Asker;
-  readonly token: string;
+  readonly token: number;
   readonly address: string;
   readonly owner: Owner;
   lease = 0;
@@ -99,7 +117,7 @@ class Entry implements InboxEntry, Leased<Entry> {
   previous: Entry | undefined = undefined;
   next: Entry | undefined = undefined;
 
-  constructor(asker: Asker, token: string, address: string, owner: Owner) {
+  constructor(asker: Asker, token: number, address: string, owner: Owner) {
     this.asker = asker;
     this.token = token;
     this.address = address;

@@ -1,6 +1,6 @@
 import type { MessageHeaders } from '../../core/delivery.ts';
 import { RemoteError } from '../../core/errors.ts';
-import { decodeHeaders } from './headers.ts';
+import { decodeHeaders, encodeHeaders, HEADER_VERSION } from './headers.ts';
 
 /** The headers of an answer that is an error (NATS ADR-32). */
 export const ERROR_CODE = 'Nats-Service-Error-Code';
@@ -17,10 +17,37 @@ export interface AskerTerms {
   readonly many: boolean;
 }
 
-/** The headers that say how long is waited, and for what. */
-export function termHeaders({ timeout, many }: AskerTerms): MessageHeaders {
-  return many ? { [TIMEOUT]: String(timeout), [REPLIES]: 'many' } : { [TIMEOUT]: String(timeout) };
+/**
+ * Makes what adds the headers that say how long is waited, and for what, to a block of headers.
+ *
+ * Nearly all requests share one block and have the same terms, so the last result serves for the next one.
+ */
+export function termsWriter(): (block: Uint8Array | undefined, terms: AskerTerms) => Uint8Array {
+  let last:
+    | { readonly block: Uint8Array | undefined; readonly terms: AskerTerms; readonly result: Uint8Array }
+    | undefined;
+  return (block, terms) => {
+    if (last?.block === block && last?.terms.timeout === terms.timeout && last.terms.many === terms.many)
+      return last.result;
+    const headers: MessageHeaders = { [TIMEOUT]: String(terms.timeout), ...(terms.many && { [REPLIES]: 'many' }) };
+    const result = joined(block, encodeHeaders(headers));
+    last = { block, terms, result };
+    return result;
+  };
 }
+
+/** Puts the lines of a second block after those of the first. */
+function joined(first: Uint8Array | undefined, second: Uint8Array): Uint8Array {
+  if (first === undefined) return second;
+  const lines = second.subarray(HEADER_VERSION.length);
+  const result = new Uint8Array(first.length - END.length + lines.length);
+  result.set(first);
+  result.set(lines, first.length - END.length);
+  return result;
+}
+
+/** The empty line at the end of a block. */
+const END = '\r\n';
 
 /** What an asker says of how long it waits; undefined where it says nothing, as a raw client does. */
 export function termsIn(headers: MessageHeaders): AskerTerms | undefined {

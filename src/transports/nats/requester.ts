@@ -2,7 +2,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { NO_HEADERS } from '../../core/addressing.ts';
 import { NoRespondersError, PublishError, RequestTimeoutError, TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
-import type { RequestOptions } from '../../core/transport.ts';
+import type { PublishOptions, RequestOptions } from '../../core/transport.ts';
 import { goneAddress } from './cancellation.ts';
 import type { ClientMessage } from './client.ts';
 import { contentModeOf } from './content-mode.ts';
@@ -11,7 +11,7 @@ import { asDecodeError, frameOf } from './core-delivery.ts';
 import { ConnectionLostError, PermissionDeniedError } from './errors.ts';
 import type { Asker, InboxEntry } from './inbox.ts';
 import type { NatsMessage } from './nats-codec.ts';
-import { errorIn, termHeaders } from './request-headers.ts';
+import { errorIn, termsWriter } from './request-headers.ts';
 import { isUnheard } from './request-raw.ts';
 
 const DEFAULT_TIMEOUT = 5_000;
@@ -27,6 +27,7 @@ const NOTHING = /* @__PURE__ */ new Uint8Array(0);
 export function requester(context: CoreContext): (event: Event, options?: RequestOptions) => Observable<Event> {
   const { wire, life, codec, addresses } = context;
   const questions = new Set<Question>();
+  const writeTerms = termsWriter();
   life.asking.add((error) => failAll(questions, error));
   const changes = wire.changes$.subscribe((status) => {
     if (status.kind === 'closed') failAll(questions, new ConnectionLostError('for good', { cause: status.error }));
@@ -47,16 +48,14 @@ export function requester(context: CoreContext): (event: Event, options?: Reques
       throw new RangeError(`'timeout' must be above 0 and at most ${MAX_TIMEOUT} ms, not ${timeout}`);
     }
     const terms = { timeout, many };
-    const asked = { ...headers, ...termHeaders(terms) };
-    const wanted =
-      options.address === undefined
-        ? { messageId: false as const }
-        : { address: options.address, messageId: false as const };
+    const wanted: PublishOptions =
+      options.address === undefined ? { messageId: false } : { address: options.address, messageId: false };
 
     return new Observable<Event>((subscriber) => {
       if (life.closed || wire.closed) throw new TransportClosedError(life.name);
       const outgoing = addresses.prepare(event, wanted);
-      const message = codec.encode(outgoing.event, asked);
+      const encoded = codec.encode(outgoing.event, headers);
+      const message = { headers: writeTerms(encoded.headers, terms), data: encoded.data };
       const question = new Question(context, questions, subscriber, outgoing.address, timeout, many);
       subscriber.add(question);
       question.ask(message);
@@ -105,11 +104,11 @@ class Question implements Asker {
   }
 
   receive(message: ClientMessage): void {
-    if (isUnheard(message)) return this.fail(new NoRespondersError(this.address));
     const frame = frameOf(message);
+    if (frame.data.length === 0 && isUnheard(message)) return this.fail(new NoRespondersError(this.address));
     const error = frame.headers === undefined ? undefined : errorIn(frame.headers);
     if (error !== undefined) return this.fail(error);
-    if (isEnd(frame)) {
+    if (frame.data.length === 0 && isEnd(frame)) {
       this.pending = false;
       return this.subscriber.complete();
     }
@@ -153,7 +152,7 @@ class Question implements Asker {
   }
 }
 
-/** The mark at the end of a stream of replies: an empty message (NATS ADR-47) that is no event in binary mode. */
-function isEnd({ headers, data }: NatsMessage): boolean {
-  return data.length === 0 && contentModeOf(headers) !== 'binary';
+/** Whether an empty message is the mark at the end of the replies (NATS ADR-47), and no event in binary mode. */
+function isEnd({ headers }: NatsMessage): boolean {
+  return contentModeOf(headers) !== 'binary';
 }

@@ -66,6 +66,7 @@ interface Kept {
 function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
   const changes = new Subject<ConnectionStatus>();
   const kept: Kept[] = [];
+  let block: HeaderBlock | undefined;
   let connected = !client.isClosed();
   let closed = client.isClosed();
 
@@ -96,10 +97,10 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
 
   function send(address: string, data: Uint8Array, headers: Uint8Array | undefined, reply: string | undefined): void {
     if (headers === undefined && reply === undefined) return client.publish(address, data);
-    const options: { reply?: string; headers?: HeaderBlock } = {};
-    if (reply !== undefined) options.reply = reply;
-    if (headers !== undefined) options.headers = new HeaderBlock(headers);
-    client.publish(address, data, options);
+    if (headers !== undefined && headers !== block?.bytes) block = new HeaderBlock(headers); // most share one
+    if (headers === undefined) client.publish(address, data, { reply: reply as string });
+    else if (reply === undefined) client.publish(address, data, { headers: block });
+    else client.publish(address, data, { reply, headers: block });
   }
 
   function sendKept(): void {
