@@ -1,4 +1,4 @@
-import type { Subscription } from 'rxjs';
+import { type Subscription, timeout } from 'rxjs';
 import type { Outgoing } from '../../core/addressing.ts';
 import { STOP } from '../../core/backoff.ts';
 import { PublishError } from '../../core/errors.ts';
@@ -19,6 +19,9 @@ export interface PublicationOwner {
   stored(publication: Publication, ack: PubAck): void;
   failed(publication: Publication, error: PublishError): void;
 }
+
+/** How long to wait for what a stream is like, in ms: a server that does not answer is to get the message all the same. */
+const LOOKUP_TIMEOUT = 1_000;
 
 /**
  * One message on its way to a stream, from its first sending until it is known what became of it.
@@ -153,17 +156,21 @@ export class Publication implements Asker {
   /** What may have been stored is sent again only as long as the stream would know it by its id. */
   private sendKnown(delay: number, said: string, cause?: unknown): void {
     if (!this.uncertain) return this.sendIn(delay);
-    const { retryFor } = this.run.settings;
+    const { retryFor, timeout: patience } = this.run.settings;
+    const { lookup, wire } = this.run.owner;
     const within = (window: number) => {
       this.pause = undefined;
       if (this.elapsed + delay < Math.min(retryFor, window)) this.sendIn(delay);
       else this.fail(said, cause);
     };
     this.meanwhile(
-      this.run.owner.lookup.find(this.message.address).subscribe({
-        next: (facts) => within(facts?.duplicateWindow ?? retryFor),
-        error: () => within(retryFor), // it may not be asked: most streams have the default
-      }),
+      lookup
+        .find(this.message.address)
+        .pipe(timeout({ first: Math.min(LOOKUP_TIMEOUT, patience), scheduler: wire.scheduler }))
+        .subscribe({
+          next: (facts) => within(facts?.duplicateWindow ?? retryFor),
+          error: () => within(retryFor), // nobody says: the default of streams is longer than that of `retryFor`
+        }),
     );
   }
 

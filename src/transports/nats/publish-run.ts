@@ -95,7 +95,7 @@ export class PublishRun implements PublishJob, PublicationOwner {
       state.uncertain ||= !state.waiting && state.pause === undefined;
       return state.fail(said, cause);
     }
-    this.refuse(said, cause);
+    if (this.hasMore) this.refuse(said, cause);
   }
 
   /** Forgets what is on its way. */

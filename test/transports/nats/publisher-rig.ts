@@ -12,6 +12,7 @@ import {
 import { type Wire, wireOf } from '../../../src/transports/nats/wire.ts';
 import { connectNats2, type RawConnection, type RawConnectionOptions } from '../../support/nats/connect.ts';
 import { type NatsServerOptions, type NatsServerProcess, testNatsServer } from '../../support/nats/nats-server.ts';
+import { type TcpProxy, testTcpProxy } from '../../support/nats/proxy.ts';
 
 /** A message as a stream has it. */
 export interface Stored {
@@ -20,45 +21,91 @@ export interface Stored {
   readonly data: string;
 }
 
-/** A server, a connection to it, and a publisher on that. */
-export interface PublisherRig extends JetStreamPublisher {
-  readonly server: NatsServerProcess;
-  readonly connection: RawConnection;
-  readonly wire: Wire;
-  readonly life: TransportLife;
-  /** Makes a stream; its subjects are all those below its name unless `config` says otherwise. */
-  stream(name: string, config?: object): Promise<unknown>;
+/** Looks at the streams of a server. */
+export interface StreamView {
   ask<T>(subject: string, body?: unknown): Promise<T>;
   /** How many messages a stream has. */
   count(stream: string): Promise<number>;
   at(stream: string, sequence: number): Promise<Stored>;
 }
 
+/** A server, a connection to it, and a publisher on that. */
+export interface PublisherRig extends JetStreamPublisher, StreamView {
+  readonly server: NatsServerProcess;
+  readonly connection: RawConnection;
+  readonly wire: Wire;
+  readonly life: TransportLife;
+  /** How many messages were sent on streams' subjects. */
+  sent(): number;
+  /** Makes a stream; its subjects are all those below its name unless `config` says otherwise. */
+  stream(name: string, config?: object): Promise<unknown>;
+}
+
+/** A rig whose connection goes through a proxy; `direct` looks at the server past it. */
+export interface ProxiedRig extends PublisherRig {
+  readonly proxy: TcpProxy;
+  readonly direct: StreamView;
+}
+
 /** Options for {@link publisherRig}. */
 export interface PublisherRigOptions extends JetStreamPublisherOptions {
   readonly server?: NatsServerOptions;
-  readonly url?: (server: NatsServerProcess) => string;
   readonly connect?: (options: RawConnectionOptions) => Promise<RawConnection>;
 }
 
 /** Starts a server with a publisher for the test that runs; both end with it. */
 export async function publisherRig(options: PublisherRigOptions = {}): Promise<PublisherRig> {
-  const { connect = connectNats2, url = ({ url }) => url } = options;
   const server = await testNatsServer(options.server);
-  const connection = await connect({ servers: url(server), maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  return rigOn(server, server.url, options);
+}
+
+/** Starts a server with a publisher that reaches it through a proxy. */
+export async function proxiedRig(options: PublisherRigOptions = {}): Promise<ProxiedRig> {
+  const server = await testNatsServer(options.server);
+  const proxy = await testTcpProxy(server.port);
+  const rig = await rigOn(server, proxy.url, options);
+  return { ...rig, proxy, direct: viewOf(wireOf(await connectNats2(server.url))) };
+}
+
+async function rigOn(server: NatsServerProcess, url: string, options: PublisherRigOptions): Promise<PublisherRig> {
+  const { connect = connectNats2 } = options;
+  const connection = await connect({
+    servers: url,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 20,
+    ignoreClusterUpdates: true,
+  });
   const wire = wireOf(connection);
-  const api = jetstreamApi(wire, { timeout: 2_000 });
   const life = transportLife({ name: 'rig', scheduler: asyncScheduler });
-  const ask = <T>(subject: string, body?: unknown) => lastValueFrom(api.ask<T>(subject, body));
+  const view = viewOf(wire);
+  let sent = 0;
+  const counted: Wire = Object.create(wire, {
+    publish: {
+      value: (...args: Parameters<Wire['publish']>) => {
+        if (!args[0].startsWith('$')) sent += 1;
+        wire.publish(...args);
+      },
+    },
+  });
 
   return {
     server,
     connection,
     wire,
     life,
-    ...jetstreamPublisher(wire, addressing({ name: 'rig' }), life, options),
+    ...view,
+    sent: () => sent,
+    ...jetstreamPublisher(counted, addressing({ name: 'rig' }), life, options),
+    stream: (name, config) => view.ask(`STREAM.CREATE.${name}`, { name, subjects: [`${name}.>`], ...config }),
+  };
+}
+
+function viewOf(wire: Wire): StreamView {
+  const api = jetstreamApi(wire, { timeout: 2_000 });
+  const ask = <T>(subject: string, body?: unknown) => lastValueFrom(api.ask<T>(subject, body));
+
+  return {
     ask,
-    stream: (name, config) => ask(`STREAM.CREATE.${name}`, { name, subjects: [`${name}.>`], ...config }),
     async count(stream) {
       const { state } = await ask<{ state: { messages: number } }>(`STREAM.INFO.${stream}`);
       return state.messages;
