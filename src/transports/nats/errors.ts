@@ -110,3 +110,50 @@ export class ConnectionLostError extends MillraceError {
     super('CONNECTION_LOST', `The connection was lost ${what}`, options);
   }
 }
+
+/** Raised when a bucket does not exist, or no longer. Nothing creates one as a side effect. */
+export class BucketNotFoundError extends MillraceError {
+  override readonly name = 'BucketNotFoundError';
+  readonly bucket: string;
+
+  constructor(bucket: string, options?: ErrorOptions) {
+    super('BUCKET_NOT_FOUND', `There is no bucket '${bucket}'; provision it with ensureBucket`, options);
+    this.bucket = bucket;
+  }
+}
+
+/** Raised when a key that was to be created has a value. */
+export class KeyExistsError extends MillraceError {
+  override readonly name = 'KeyExistsError';
+  readonly bucket: string;
+  readonly key: string;
+  /** The revision of its value. */
+  readonly revision: number;
+
+  constructor(bucket: string, key: string, revision: number, options?: ErrorOptions) {
+    super('KEY_EXISTS', `Key '${key}' of bucket '${bucket}' exists, at revision ${revision}`, options);
+    this.bucket = bucket;
+    this.key = key;
+    this.revision = revision;
+  }
+}
+
+/** Raised when a key was not at the revision that was expected. Nothing was written. */
+export class WrongRevisionError extends MillraceError {
+  override readonly name = 'WrongRevisionError';
+  readonly bucket: string;
+  readonly key: string;
+  readonly expected: number;
+
+  constructor(bucket: string, key: string, expected: number, options?: ErrorOptions) {
+    const place = `Key '${key}' of bucket '${bucket}'`;
+    super(
+      'WRONG_REVISION',
+      `${place} was expected ${expected === 0 ? 'not to exist' : `at revision ${expected}`}, and is not so`,
+      options,
+    );
+    this.bucket = bucket;
+    this.key = key;
+    this.expected = expected;
+  }
+}

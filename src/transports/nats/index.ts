@@ -24,12 +24,15 @@ export {
 export {
   AuthenticationFailedError,
   type AuthenticationFailure,
+  BucketNotFoundError,
   ConnectionFailedError,
   ConnectionLostError,
   JetStreamApiError,
   JetStreamUnavailableError,
+  KeyExistsError,
   PermissionDeniedError,
   UnsupportedByServerError,
+  WrongRevisionError,
 } from './errors.ts';
 export { decodeHeaders, encodeHeaders } from './headers.ts';
 export type { JetStreamApiOptions } from './jetstream-api.ts';
@@ -39,6 +42,19 @@ export {
   type JetStreamTransportOptions,
   jetstreamTransport,
 } from './jetstream-transport.ts';
+export { type BucketConfig, type BucketInfo, bucketInfo, deleteBucket, ensureBucket } from './kv-bucket.ts';
+export type { KvCodec, KvCodecName } from './kv-codec.ts';
+export { type KvDedupeStoreOptions, kvDedupeStore } from './kv-dedupe-store.ts';
+export {
+  type KvChange,
+  type KvStore,
+  type KvStoreOptions,
+  type KvValue,
+  type KvWatchEvent,
+  kvStore,
+  type WatchOptions,
+} from './kv-store.ts';
+export type { KvStart } from './kv-watch.ts';
 export type { NatsCodec, NatsMessage } from './nats-codec.ts';
 export { type NatsTransport, type NatsTransportOptions, natsTransport } from './nats-transport.ts';
 export { pauseConsumer, resumeConsumer } from './pause.ts';
