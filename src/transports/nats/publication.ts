@@ -79,7 +79,7 @@ export class Publication implements Asker {
       this.uncertain = true;
       this.fail('The answer to the message could not be read');
     } else if (ack.error === undefined) this.run.stored(this, ack);
-    else if (!isPassing(ack.error)) this.run.failed(this, publishRefusal(this.message, ack.stream, ack.error));
+    else if (!isPassing(ack.error)) this.refuse(publishRefusal(this.message, ack.stream, ack.error));
     else if (this.pause === undefined) this.again(`The stream is busy: ${ack.error.description}`, ack.error);
   }
 
@@ -139,10 +139,15 @@ export class Publication implements Asker {
       whyUnheard(this.run.owner, this.message.address).subscribe((error) => {
         this.pause = undefined;
         if (error === undefined) this.again('The stream that stores the message has no leader');
-        else if (this.uncertain) this.fail('The stream did not confirm the message, and is not there any more', error);
-        else this.run.failed(this, error);
+        else this.refuse(error);
       }),
     );
+  }
+
+  /** A server may look at what is expected before it looks at the id: it can refuse the message because it has it. */
+  private refuse(error: PublishError): void {
+    if (this.uncertain) this.fail('The message was refused when it was sent again', error);
+    else this.run.failed(this, error);
   }
 
   /** Sends it again after a while, if the policy says so. */

@@ -129,6 +129,19 @@ describeOnLatestServer('jetstreamPublisher', () => {
     expect(await rig.count('SHOP')).toBe(1);
   });
 
+  it('does not take a refusal for an answer where the stream may refuse what it has stored', async () => {
+    const rig = await proxiedRig();
+    await rig.stream('SHOP');
+    rig.proxy.delay(300);
+    const failure = failureOf(rig.publish(sample('a'), { address, expect: { lastSequence: 0 } }));
+
+    await until(async () => (await rig.direct.count('SHOP')) === 1);
+    rig.proxy.delay(0);
+    rig.proxy.cut();
+
+    expect(await failure).toMatchObject({ outcome: 'unknown', cause: { name: 'WrongSequenceError', actual: 1 } });
+  });
+
   it('does not send an event again when the stream would not know its id any more', async () => {
     const rig = await proxiedRig();
     await rig.stream('SHOP', { duplicate_window: 200e6 });
