@@ -1,11 +1,11 @@
-import type { OperatorFunction } from 'rxjs';
+import type { OperatorFunction, SchedulerLike } from 'rxjs';
 import { type Backoff, exponential } from '../core/backoff.ts';
 import type { DedupeStore } from '../core/dedupe-store.ts';
 import { memoryDedupeStore } from '../core/memory-dedupe-store.ts';
 import type { Arrival, Handler, Outcome } from '../core/outcome.ts';
 import type { Publisher } from '../core/transport.ts';
 import { type DeadLetterOptions, deadLetter } from './dead-letter.ts';
-import { dedupe } from './dedupe.ts';
+import { type DedupeOptions, dedupe } from './dedupe.ts';
 import { type HandleOptions, handle } from './handle.ts';
 import { redeliver } from './redeliver.ts';
 import { settle } from './settle.ts';
@@ -15,10 +15,16 @@ export interface ConsumeDeadLetter<T = unknown> extends DeadLetterOptions<T> {
   readonly publisher: Publisher;
 }
 
+/** How {@link consume} recognises what was handled. */
+export interface ConsumeDedupe<T = unknown> extends DedupeOptions<T> {
+  /** Where handled events are remembered. @defaultValue a bounded store in this process */
+  readonly store?: DedupeStore;
+}
+
 /** Options for {@link consume}. */
 export interface ConsumeOptions<T = unknown> extends HandleOptions<T> {
-  /** Where handled events are remembered; `false` for nowhere. @defaultValue a bounded store in this process */
-  readonly dedupe?: DedupeStore | false;
+  /** Where handled events are remembered, or that and what makes them the same; `false` for not at all. @defaultValue a bounded store in this process */
+  readonly dedupe?: DedupeStore | ConsumeDedupe<T> | false;
   /** When a failed delivery is tried again. @defaultValue 6 attempts, 200 ms to 30 s apart, with jitter */
   readonly backoff?: Backoff;
   /** Where a delivery goes that failed for good. Without it, it goes back to the broker again and again. */
@@ -46,7 +52,7 @@ export function consume<T, R>(
   options: ConsumeOptions<T> = {},
 ): OperatorFunction<Arrival<T>, Outcome<T, R>> {
   const {
-    dedupe: store,
+    dedupe: deduped = {},
     backoff = exponential({ initial: 200, max: 30_000, maxAttempts: 6 }),
     confirm = false,
   } = options;
@@ -57,9 +63,23 @@ export function consume<T, R>(
   const letter = options.deadLetter;
   const deadLettered = letter && deadLetter<T, R>(letter.publisher, { ...clock, ...letter });
 
+  if (deduped !== false && (typeof deduped !== 'object' || deduped === null)) {
+    throw new TypeError("'dedupe' must be a store with 'claim', options such as { store, key }, or false");
+  }
+
   return (source) => {
-    const claimed = store === false ? source : source.pipe(dedupe<T>(store ?? memoryDedupeStore(clock), clock));
+    const claimed = deduped === false ? source : source.pipe(claims(deduped, clock));
     const decided = claimed.pipe(handled, retried);
     return (deadLettered === undefined ? decided : decided.pipe(deadLettered)).pipe(settled);
   };
+}
+
+/** Made anew for each pipeline, so that a store which nobody has given is one pipeline's own. */
+function claims<T>(
+  deduped: DedupeStore | ConsumeDedupe<T>,
+  clock: { readonly scheduler?: SchedulerLike },
+): OperatorFunction<Arrival<T>, Arrival<T>> {
+  if ('claim' in deduped) return dedupe(deduped, clock);
+  const { store = memoryDedupeStore(clock), ...options } = deduped;
+  return dedupe(store, { ...clock, ...options });
 }

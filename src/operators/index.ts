@@ -1,6 +1,6 @@
 export { type AdaptiveOptions, type AdaptiveTally, adaptiveStep } from './adaptive-limit.ts';
 export { type BoundedConcurrencyOptions, boundedConcurrency } from './bounded-concurrency.ts';
-export { type ConsumeDeadLetter, type ConsumeOptions, consume } from './consume.ts';
+export { type ConsumeDeadLetter, type ConsumeDedupe, type ConsumeOptions, consume } from './consume.ts';
 export { type DeadLetterOptions, deadLetter } from './dead-letter.ts';
 export { type DedupeByOptions, type DedupeOptions, dedupe } from './dedupe.ts';
 export { type HandleOptions, handle } from './handle.ts';

@@ -50,6 +50,7 @@ describe('consume', () => {
       consume(() => 5, {
         orderBy: (delivery) => expectTypeOf(delivery).toEqualTypeOf<Delivery<Order>>(),
         deadLetter: { publisher: transport, to: (delivery) => `orders.${delivery.event.data?.total}` },
+        dedupe: { key: (delivery) => `order ${delivery.event.data?.total}` },
       }),
     );
   });

@@ -140,6 +140,40 @@ describe('consume', () => {
     expect(kinds).toEqual(['succeeded', 'succeeded']);
   });
 
+  it('takes what makes events the same, with a store or without one', () => {
+    const store = recordingStore();
+    const kinds: string[] = [];
+    const key = ({ event }: Delivery): string => event.type;
+
+    of(nthDelivery(1))
+      .pipe(consume(() => 5, { dedupe: { store, key } }))
+      .subscribe();
+    of(nthDelivery(2), nthDelivery(3))
+      .pipe(consume(() => 5, { dedupe: { key } }))
+      .subscribe(({ kind }) => kinds.push(kind));
+
+    expect(store.log).toEqual(['claim test', 'commit test']);
+    expect(kinds).toEqual(['succeeded', 'skipped']);
+  });
+
+  it('takes the delay of what is running elsewhere, and what follows from a store that fails', () => {
+    const outcomes: Outcome[] = [];
+    const broken = {
+      claim(): never {
+        throw boom;
+      },
+    };
+
+    of(fakeDelivery())
+      .pipe(consume(() => 5, { dedupe: { store: { claim: () => 'busy' }, busyDelay: 70 } }))
+      .subscribe((outcome) => outcomes.push(outcome));
+    of(fakeDelivery())
+      .pipe(consume(() => 5, { dedupe: { store: broken, onStoreFailure: 'run' } }))
+      .subscribe((outcome) => outcomes.push(outcome));
+
+    expect(outcomes).toMatchObject([{ kind: 'retry', delay: 70 }, { kind: 'succeeded' }]);
+  });
+
   it('remembers what it handled when it is subscribed again', () => {
     const kinds: string[] = [];
     const result = of(fakeDelivery()).pipe(consume(() => 5));
@@ -224,7 +258,15 @@ describe('consume', () => {
       options: { deadLetter: { publisher: undefined as never } },
       error: new TypeError("deadLetter needs a publisher with 'publish'"),
     },
-    { options: { dedupe: true as never }, error: new TypeError("dedupe needs a store with 'claim', or { key }") },
+    {
+      options: { dedupe: true as never },
+      error: new TypeError("'dedupe' must be a store with 'claim', options such as { store, key }, or false"),
+    },
+    {
+      options: { dedupe: { store: {} as never } },
+      error: new TypeError("dedupe needs a store with 'claim', or { key }"),
+    },
+    { options: { dedupe: { busyDelay: 0 } }, error: new RangeError("'busyDelay' must be above 0 ms, not 0") },
   ])('refuses $options', ({ options, error }) => {
     expect(() => of(fakeDelivery()).pipe(consume(() => 5, options))).toThrow(error);
   });
