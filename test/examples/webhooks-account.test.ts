@@ -5,6 +5,7 @@ import {
   type Event,
   eventKey,
   fatal,
+  HandlerTimeoutError,
   type Outcome,
   redrive,
   redriveCount,
@@ -31,6 +32,8 @@ const COUNT = 10;
 const POISONED = 4;
 /** The event that something happens to: the last one, so that it is out of nobody's order. */
 const VICTIM = 9;
+/** The event whose handler hangs, where a test has it time out: the last one of the other lane. */
+const HUNG = 8;
 
 const events: readonly Event[] = Array.from({ length: COUNT }, (_, number) =>
   createEvent({
@@ -63,7 +66,7 @@ async function runWith(sabotage: Sabotage): Promise<{ account: Account; problems
   const time = virtualTime();
   const broker = memoryBroker({ scheduler: time });
   const transport = memoryTransport(broker);
-  const account = openAccount();
+  const account = openAccount((delivery) => numberOf(delivery) === HUNG);
   await lastValueFrom(
     concat(
       ensureStream(broker, { name: 'WORK', subjects: ['github.>'], retention: 'workqueue' }),
@@ -238,6 +241,23 @@ describe('the account of docs/examples/webhooks', () => {
     });
 
     expect(account.failures).toMatchObject({ other: 1, fatal: 1 });
+    expect(problems).toEqual([]);
+  });
+
+  it('counts what was made to hang apart from what a busy machine did not run in time', async () => {
+    const failed = new Set<number>();
+    const { account, problems } = await runWith({
+      work(delivery, open) {
+        const number = numberOf(delivery);
+        if ((number === HUNG || number === VICTIM) && !failed.has(number)) {
+          failed.add(number);
+          throw new HandlerTimeoutError(400);
+        }
+        open.worked(delivery);
+      },
+    });
+
+    expect(account.failures).toMatchObject({ timedOut: 1, slow: 1, fatal: 1 });
     expect(problems).toEqual([]);
   });
 });

@@ -37,7 +37,9 @@ import { liveView } from './view.ts';
 
 const { events, seed, json } = readOptions(process.argv.slice(2), { events: payloadCount });
 const startedAt = performance.now();
-const account = openAccount();
+const { handler, mend } = worker({ seed, done: (delivery) => account.worked(delivery) });
+const fallible = unreliable(handler, seed);
+const account = openAccount(fallible.hung);
 const out = json ? process.stderr : process.stdout;
 const view = liveView({ out, expected: 2 * events, counts: () => account.counts });
 
@@ -57,11 +59,10 @@ const broker = memoryBroker();
 const transport = memoryTransport(broker, { address: addressOf });
 await provision(broker, { prefetch });
 
-const { handler, mend } = worker({ seed, done: account.worked });
 transport
   .subscribe({ ...work, prefetch })
   .pipe(
-    consume(unreliable(handler, seed), {
+    consume(fallible.handler, {
       concurrency: 256,
       orderBy: ({ event }) => laneOf(event), // a lane for each repository
       timeout: 400,

@@ -20,15 +20,20 @@ const FAILS_AGAIN = 0.3;
 /** Fewer than the backoff permits, so that each of these events is handled in the end. */
 const MOST_FAILURES = 3;
 
+/** A handler that fails, and what it alone knows about it. */
+export interface Unreliable<R> {
+  readonly handler: (delivery: Delivery) => ObservableInput<R>;
+  /** Whether it hung on this delivery. Where it did not, a timeout says that the machine was too busy. */
+  hung(delivery: Delivery): boolean;
+}
+
 /** Makes a handler fail before it does its work. Which events fail, how often and how, the seed decides. */
-export function unreliable<R>(
-  handler: (delivery: Delivery) => Observable<R>,
-  seed: number,
-): (delivery: Delivery) => ObservableInput<R> {
+export function unreliable<R>(handler: (delivery: Delivery) => Observable<R>, seed: number): Unreliable<R> {
   /** How often each event has failed so far that is to fail, until its work is done. */
   const failures = new Map<string, number>();
+  const hanging = new WeakSet<Delivery>();
 
-  return (delivery) => {
+  function handle(delivery: Delivery): ObservableInput<R> {
     const key = eventKey(delivery.event);
     const before = failures.get(key) ?? 0;
     const way = misfortunes(seed, delivery.event)[before];
@@ -43,9 +48,12 @@ export function unreliable<R>(
       case 'errored':
         return throwError(() => new ServiceDownError('errored'));
       case 'timedOut':
+        hanging.add(delivery);
         return NEVER;
     }
-  };
+  }
+
+  return { handler: handle, hung: (delivery) => hanging.has(delivery) };
 }
 
 type Way = ServiceDownError['way'] | 'timedOut';

@@ -47,7 +47,7 @@ function terminalView({ out, expected, counts }: ViewOptions): View {
       `${green('handled')} ${number(now.handled)}   duplicates ${number(now.duplicatesAtBroker + now.duplicatesAtConsumer)}` +
         `   ${red('dead letters')} ${number(now.deadLettered - now.redriven)}   redriven ${number(now.redriven)}`,
       `failures: ${failures.thrown} thrown, ${failures.rejected} rejected, ${failures.errored} errored, ` +
-        `${failures.timedOut} timed out, ${failures.fatal} fatal`,
+        `${failures.timedOut + failures.slow} timed out, ${failures.fatal} fatal`,
       `${number(Math.round(doneOf(now) / seconds))}/s   ${now.lanes} lanes, ${now.lanesWaiting} of them wait for a retry`,
       dim(last),
     ];
