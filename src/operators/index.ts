@@ -2,7 +2,8 @@ export { type AdaptiveOptions, type AdaptiveTally, adaptiveStep } from './adapti
 export { type BoundedConcurrencyOptions, boundedConcurrency } from './bounded-concurrency.ts';
 export { type ConsumeDeadLetter, type ConsumeDedupe, type ConsumeOptions, consume } from './consume.ts';
 export { type DeadLetterOptions, deadLetter } from './dead-letter.ts';
-export { type DedupeByOptions, type DedupeOptions, dedupe } from './dedupe.ts';
+export { type DedupeOptions, dedupe } from './dedupe.ts';
+export type { DedupeByOptions } from './dedupe-values.ts';
 export { type HandleOptions, handle } from './handle.ts';
 export { ofType, type Typed } from './of-type.ts';
 export { type PublishToOptions, publishTo } from './publish-to.ts';

@@ -1,9 +1,22 @@
-import { Observable, type SchedulerLike, type Subscription } from 'rxjs';
-import { DecoratedDelivery, isLastAttempt } from '../core/decorated-delivery.ts';
+import type { SchedulerLike } from 'rxjs';
+import { alarm } from '../core/alarm.ts';
+import type { DecoratedDelivery } from '../core/decorated-delivery.ts';
 import type { Delivery, Position } from '../core/delivery.ts';
 import { BufferOverflowError } from '../core/errors.ts';
 import { eventKey } from '../core/event.ts';
-import { LONGEST_DELAY } from '../core/longest-delay.ts';
+import {
+  emptyLane,
+  expectBack,
+  type Fate,
+  type Identity,
+  insert,
+  isBehindRetry,
+  type Lane,
+  LaneDelivery,
+  mayRun,
+  patienceOf,
+  redelivers,
+} from './lane.ts';
 
 /** What the lanes tell whoever runs their deliveries, when one arrives or a settlement moves its lane on. */
 export interface LaneEvents<T> {
@@ -38,35 +51,6 @@ export interface LanesOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/** The place in the stream: of several streams or consumers, with their names. Or where there is none, source and id. */
-type Identity = number | string;
-
-interface Lane<T> {
-  readonly key: unknown;
-  /** Running, or done and not yet settled. */
-  head: LaneDelivery<T> | undefined;
-  /** Waiting, in order. */
-  held: LaneDelivery<T>[];
-  /** Handed back and expected to return, each with its place in the order and how long it is waited for. */
-  away: Map<Identity, Away>;
-  lastDone: Identity | undefined;
-}
-
-interface Away {
-  readonly rank: number;
-  /** How often it was handed back for want of room. */
-  readonly returns: number;
-  readonly due: number;
-  readonly until: number;
-}
-
-/** What a lane holds and waits for as long as it holds and waits for nothing: one for all, never changed. */
-const NOBODY: never[] = [];
-const NOWHERE: Map<Identity, Away> = new Map();
-
-/** How much longer than its delay a retry is waited for where there is no lease to go by, in ms. */
-const DEFAULT_PATIENCE = 30_000;
-
 /** How long a delivery is handed back for at first and at most, in ms, when there is no room for it behind a retry. */
 const RETURN_DELAY = 100;
 const MAX_RETURN_DELAY = 10_000;
@@ -82,8 +66,8 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
   let blocked = 0;
   let closed = false;
   let home: { readonly stream: string; readonly consumer: string | undefined } | undefined;
-  let timer: Subscription | undefined;
-  let timerAt = Number.POSITIVE_INFINITY;
+  /** Goes off when the first one that is away is overdue. */
+  const overdue = alarm(scheduler, forgetOverdue);
 
   function arrive(key: unknown, inner: Delivery<T>): boolean {
     const lane = byKey.get(key) ?? open(key);
@@ -108,7 +92,7 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
 
   function open(key: unknown): Lane<T> | undefined {
     if (byKey.size >= maxLanes) return undefined;
-    const lane: Lane<T> = { key, head: undefined, held: NOBODY, away: NOWHERE, lastDone: undefined };
+    const lane = emptyLane<T>(key);
     byKey.set(key, lane);
     return lane;
   }
@@ -129,25 +113,12 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
     return stream === home.stream && consumer === home.consumer ? sequence : `${stream} ${consumer ?? ''} ${sequence}`;
   }
 
-  /** Nobody runs in its lane, and nothing that comes before it waits there or is on its way back. */
-  function mayRun(lane: Lane<T>, delivery: LaneDelivery<T>): boolean {
-    if (lane.head !== undefined) return false;
-    const first = lane.held[0];
-    return (first === undefined || first.rank >= delivery.rank) && !isBehindRetry(lane, delivery);
-  }
-
-  function isBehindRetry(lane: Lane<T>, delivery: LaneDelivery<T>): boolean {
-    if (lane.away.size > 0) for (const { rank } of lane.away.values()) if (rank < delivery.rank) return true;
-    return false;
-  }
-
   /** Beside how many that are blocked it may wait. What nothing would bring again gets all room but that of the retry. */
   function roomFor(delivery: Delivery<T>): number {
     const { prefetch } = delivery.subscription;
     return redelivers(delivery) ? maxBlocked(prefetch) : prefetch - 1;
   }
 
-  /** `fate` is how long it is away for, or that it is done with, or that it was settled elsewhere, nobody here knows how. */
   function settled(delivery: LaneDelivery<T>, fate: Fate): void {
     const { lane } = delivery;
     const isHead = lane.head === delivery;
@@ -185,19 +156,9 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
     if (isBack || !redelivers(delivery)) return;
     const due = scheduler.now() + delay;
     const until = due + patienceOf(delivery);
-    change(lane, () => {
-      if (lane.away === NOWHERE) lane.away = new Map();
-      lane.away.set(delivery.identity, { rank: delivery.rank, returns: delivery.returns, due, until });
-    });
-    lookAt(until);
-  }
-
-  /** One timer for the first that is overdue. */
-  function lookAt(time: number): void {
-    if (time >= timerAt) return;
-    timer?.unsubscribe();
-    timerAt = time;
-    timer = scheduler.schedule(forgetOverdue, Math.min(LONGEST_DELAY, time - scheduler.now()));
+    const { identity, rank, returns } = delivery;
+    change(lane, () => expectBack(lane, identity, { rank, returns, due, until }));
+    if (!closed) overdue.set(until);
   }
 
   function moveOn(lane: Lane<T>): void {
@@ -215,7 +176,6 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
 
   /** What does not come back in time went elsewhere, or was given up: its lane does not wait for it any longer. */
   function forgetOverdue(): void {
-    timerAt = Number.POSITIVE_INFINITY;
     const now = scheduler.now();
     let next = Number.POSITIVE_INFINITY;
     for (const lane of [...byKey.values()]) {
@@ -226,7 +186,7 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
       for (const { until } of lane.away.values()) next = Math.min(next, until);
       if (overdue.length > 0 && lane.head === undefined) moveOn(lane);
     }
-    lookAt(next);
+    overdue.set(next);
   }
 
   /** One by one, so that `held` says how many are left. */
@@ -261,8 +221,7 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
     arrive,
     close() {
       closed = true;
-      timer?.unsubscribe();
-      timerAt = Number.NEGATIVE_INFINITY;
+      overdue.clear();
       for (const lane of [...byKey.values()]) {
         if (lane.away.size === 0) continue;
         returnHeld(lane);
@@ -282,99 +241,8 @@ export function lanes<T>(options: LanesOptions, events: LaneEvents<T>): Lanes<T>
       }),
     stop() {
       closed = true;
-      timer?.unsubscribe();
-      timerAt = Number.NEGATIVE_INFINITY;
+      overdue.clear();
       byKey.clear();
     },
   };
-}
-
-function insert<T>(lane: Lane<T>, delivery: LaneDelivery<T>): void {
-  if (lane.held === NOBODY) lane.held = [];
-  const { held } = lane;
-  let index = held.length;
-  while (index > 0 && (held[index - 1] as LaneDelivery<T>).rank > delivery.rank) index -= 1;
-  held.splice(index, 0, delivery);
-}
-
-/** Whether the broker will deliver it again after a nak. */
-function redelivers(delivery: Delivery): boolean {
-  return delivery.position !== undefined && !isLastAttempt(delivery);
-}
-
-function patienceOf({ subscription }: Delivery): number {
-  const { lease = DEFAULT_PATIENCE } = subscription;
-  return lease === Number.POSITIVE_INFINITY ? DEFAULT_PATIENCE : lease;
-}
-
-type Fate = number | 'done' | 'elsewhere';
-
-/** A delivery's place in its lane. */
-interface LanePlace<T> {
-  readonly lane: Lane<T>;
-  readonly identity: Identity;
-  readonly rank: number;
-  readonly returns: number;
-  readonly settled: (delivery: LaneDelivery<T>, fate: Fate) => void;
-}
-
-/** A delivery that tells its lane, once, that it was settled: whether here, or elsewhere after its lease was lost. */
-class LaneDelivery<T> extends DecoratedDelivery<T> {
-  readonly lane: Lane<T>;
-  readonly identity: Identity;
-  readonly rank: number;
-  /** How often it was handed back for want of room: the broker counts those deliveries, but they were no attempts. */
-  returns: number;
-  readonly #settled: (delivery: LaneDelivery<T>, fate: Fate) => void;
-  #told = false;
-
-  constructor(inner: Delivery<T>, { lane, identity, rank, returns, settled }: LanePlace<T>) {
-    super(inner);
-    this.lane = lane;
-    this.identity = identity;
-    this.rank = rank;
-    this.returns = returns;
-    this.#settled = settled;
-  }
-
-  override get attempt(): number {
-    return Math.max(1, this.inner.attempt - this.returns);
-  }
-
-  override ack(): boolean {
-    return this.#tell(this.inner.ack(), 'done');
-  }
-
-  override nak(delay = 0): boolean {
-    return this.#tell(this.inner.nak(delay), delay);
-  }
-
-  override term(reason?: string): boolean {
-    return this.#tell(this.inner.term(reason), 'done');
-  }
-
-  override confirm(): Observable<void> {
-    return new Observable((subscriber) => {
-      const tell = () => this.#tell(true, 'done');
-      return this.inner.confirm().subscribe({
-        error: (error) => {
-          subscriber.error(error);
-          tell();
-        },
-        complete: () => {
-          subscriber.complete();
-          tell();
-        },
-      });
-    });
-  }
-
-  #tell(stood: boolean, fate: Fate): boolean {
-    if (this.#told) return stood;
-    this.#told = true;
-    if (stood) this.#settled(this, fate);
-    else if (this.inner.lost === true) this.#settled(this, typeof fate === 'number' ? fate : 0);
-    else this.#settled(this, 'elsewhere');
-    return stood;
-  }
 }
