@@ -1,9 +1,8 @@
-import type { Subscription } from 'rxjs';
+import { alarm } from '../../core/alarm.ts';
 import type { SubscriptionInfo } from '../../core/delivery.ts';
 import { ConsumerNotFoundError } from '../../core/errors.ts';
 import { heap } from '../../core/heap.ts';
 import { leases } from '../../core/leases.ts';
-import { LONGEST_DELAY } from '../../core/longest-delay.ts';
 import type { Attachment, Puller } from '../../core/puller.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { ConsumerSettings } from './config.ts';
@@ -83,8 +82,8 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
   let pausedUntil = 0;
   /** When `deliverNext` last looked at what is due: the clock may have ticked since. */
   let lookedAt = Number.NEGATIVE_INFINITY;
-  let timer: Subscription | undefined;
-  let timerAt = Number.POSITIVE_INFINITY;
+  /** Goes off for the next lease to end, redelivery to fall due or pause to be over; never while nobody listens. */
+  const next = alarm(scheduler, onTime);
 
   function pump(): void {
     if (pumping) return;
@@ -253,38 +252,25 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     release(place);
   }
 
-  /** One timer for the next lease to end, redelivery to fall due or pause to be over; none while nobody listens. */
   function arm(): void {
     if (places.length === 0) return;
-    if (out.nextDeadline >= timerAt && pausedUntil === 0 && redeliveries.size === 0) return; // as after most settlements
-    const now = scheduler.now();
+    if (out.nextDeadline >= next.at && pausedUntil === 0 && redeliveries.size === 0) return; // as after most settlements
+    next.set(out.nextDeadline);
     const due = redeliveries.peek()?.due ?? Number.POSITIVE_INFINITY;
-    let at = out.nextDeadline;
-    if (pausedUntil > lookedAt) at = Math.min(at, pausedUntil);
-    else if (due > lookedAt) at = Math.min(at, due); // what was due already waits for demand, not for time
-    if (at >= timerAt) return;
-    timer?.unsubscribe();
-    timerAt = at;
-    timer = scheduler.schedule(onTimer, Math.min(LONGEST_DELAY, Math.max(0, at - now)));
+    if (pausedUntil > lookedAt) next.set(pausedUntil);
+    else if (due > lookedAt) next.set(due); // what was due already waits for demand, not for time
   }
 
-  function onTimer(): void {
-    timerAt = Number.POSITIVE_INFINITY;
+  function onTime(): void {
     if (places.length === 0) return;
     expire(scheduler.now());
     pump();
   }
 
-  function disarm(): void {
-    timer?.unsubscribe();
-    timer = undefined;
-    timerAt = Number.POSITIVE_INFINITY;
-  }
-
   function detach(place: Place): void {
     const index = places.indexOf(place);
     if (index >= 0) places.splice(index, 1);
-    if (places.length === 0) disarm();
+    if (places.length === 0) next.clear();
   }
 
   function pendingFrom(sequence: number): number {
@@ -383,7 +369,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     remove() {
       const error = new ConsumerNotFoundError(settings.stream, settings.name);
       removed = true;
-      disarm();
+      next.clear();
       for (const { puller } of places.splice(0)) puller.error(error);
     },
   };
