@@ -6,7 +6,8 @@ import type { Arrival, Handler, Outcome } from '../core/outcome.ts';
 import type { Publisher } from '../core/transport.ts';
 import { type DeadLetterOptions, deadLetter } from './dead-letter.ts';
 import { type DedupeOptions, dedupe } from './dedupe.ts';
-import { type HandleOptions, handle } from './handle.ts';
+import { handle } from './handle.ts';
+import type { HandleOptions } from './handle-options.ts';
 import { redeliver } from './redeliver.ts';
 import { settle } from './settle.ts';
 

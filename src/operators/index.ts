@@ -4,7 +4,8 @@ export { type ConsumeDeadLetter, type ConsumeDedupe, type ConsumeOptions, consum
 export { type DeadLetterOptions, deadLetter } from './dead-letter.ts';
 export { type DedupeOptions, dedupe } from './dedupe.ts';
 export type { DedupeByOptions } from './dedupe-values.ts';
-export { type HandleOptions, handle } from './handle.ts';
+export { handle } from './handle.ts';
+export type { HandleOptions } from './handle-options.ts';
 export { ofType, type Typed } from './of-type.ts';
 export { type PublishToOptions, publishTo } from './publish-to.ts';
 export { type RedeliverOptions, redeliver } from './redeliver.ts';
