@@ -6,7 +6,7 @@ import { leases } from '../../core/leases.ts';
 import type { Attachment, Puller } from '../../core/puller.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { ConsumerSettings } from './config.ts';
-import { matcherOf, startSequence } from './consumer-view.ts';
+import { consumerCursor } from './consumer-cursor.ts';
 import { type DeliveryOwner, MemoryDelivery, MemoryPosition } from './memory-delivery.ts';
 import type { MessageLog, StoredMessage } from './message-log.ts';
 
@@ -69,12 +69,11 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
   const redeliveries = heap<Redelivery>(
     (a, b) => a.due < b.due || (a.due === b.due && a.message.sequence < b.message.sequence),
   );
+  const cursor = consumerCursor(initial, stream.subjects, log);
   const places: Place[] = [];
   /** What was given up after its last attempt, and can still be acked late. */
   const givenUp = new WeakSet<StoredMessage>();
   let settings = initial;
-  let wants = matcherOf(settings, stream.subjects);
-  let cursor = startSequence(settings.from, log, wants);
   let turn = 0;
   let delivered = 0;
   let pumping = false;
@@ -110,8 +109,8 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     }
 
     if (out.size + redeliveries.size >= settings.maxAckPending) return false;
-    if (cursor > log.last || !turns.spend(pump)) return false;
-    const message = takeNext();
+    if (cursor.atEnd || !turns.spend(pump)) return false;
+    const message = cursor.next();
     if (message === undefined) return false;
     deliver(place, message, 1, now);
     return true;
@@ -122,16 +121,6 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
       turn = turn + 1 < places.length ? turn + 1 : 0;
       const place = places[turn];
       if (place !== undefined && place.unsettled < place.puller.prefetch) return place;
-    }
-    return undefined;
-  }
-
-  function takeNext(): StoredMessage | undefined {
-    if (cursor < log.first) cursor = log.first;
-    while (cursor <= log.last) {
-      const message = log.at(cursor);
-      cursor += 1;
-      if (message !== undefined && (wants === undefined || wants(message.address))) return message;
     }
     return undefined;
   }
@@ -273,17 +262,6 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
     if (places.length === 0) next.clear();
   }
 
-  function pendingFrom(sequence: number): number {
-    if (wants === undefined && log.last - log.first + 1 === log.count) {
-      return Math.max(0, log.last - Math.max(sequence, log.first) + 1);
-    }
-    let pending = 0;
-    for (const message of log.from(sequence)) if (wants === undefined || wants(message.address)) pending += 1;
-    return pending;
-  }
-
-  const pending = () => pendingFrom(cursor);
-
   return {
     get settings() {
       return settings;
@@ -291,7 +269,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
 
     configure(changed) {
       settings = changed;
-      wants = matcherOf(settings, stream.subjects);
+      cursor.configure(settings, stream.subjects);
       turns.soon(pump);
     },
 
@@ -302,7 +280,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
         lease: Math.min(...(settings.backoff.length === 0 ? [settings.ackWait] : settings.backoff)),
         prefetch: puller.prefetch,
         ...(settings.maxDeliver === Number.POSITIVE_INFINITY ? {} : { maxDeliver: settings.maxDeliver }),
-        takes: (address) => stream.binds(address) && (wants === undefined || wants(address)),
+        takes: (address) => stream.binds(address) && cursor.wants(address),
         draining: puller.draining,
       };
       const place: Place = {
@@ -311,7 +289,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
         unsettled: 0,
         settle: (delivery, settlement, delay, reason) => settle(place, delivery, settlement, delay, reason),
         extend: (delivery) => out.start(delivery, delivery.lease, scheduler.now()),
-        position: (delivery) => new MemoryPosition(settings.stream, delivery, pending),
+        position: (delivery) => new MemoryPosition(settings.stream, delivery, cursor.pending),
         detach: () => detach(place),
         abandon(reason) {
           const mine = [...out].filter((delivery) => delivery.owner === place);
@@ -340,15 +318,15 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
       if (places.length > 0 && !pumping) turns.soon(pump);
     },
 
-    wants: (address) => wants === undefined || wants(address),
+    wants: cursor.wants,
 
     owing() {
-      const [matches, reached] = [wants, cursor];
+      const view = cursor.frozen();
       const started = new Set<unknown>(redeliveries.items().map(({ message }) => message));
       for (const { carried } of out) started.add(carried);
       return (message) => {
-        if (message.sequence < reached) return started.has(message) || givenUp.has(message);
-        return matches === undefined || matches(message.address);
+        if (message.sequence < view.sequence) return started.has(message) || givenUp.has(message);
+        return view.wants(message.address);
       };
     },
 
@@ -359,7 +337,7 @@ export function consumer(initial: ConsumerSettings, stream: ConsumerStream, cont
 
     info: () => ({
       config: settings,
-      pending: pendingFrom(cursor),
+      pending: cursor.pending(),
       unsettled: out.size,
       redelivering: redeliveries.size,
       delivered,

@@ -8,6 +8,7 @@ import type { ConsumerSettings, StreamSettings } from './config.ts';
 import type { Consumer, ConsumerStream } from './consumer.ts';
 import { duplicateWindow } from './duplicate-window.ts';
 import { messageLog, type StoredMessage } from './message-log.ts';
+import { subjectIndex } from './subject-index.ts';
 
 /** A message on its way into a stream. */
 export interface Incoming {
@@ -55,21 +56,11 @@ export interface Stream extends ConsumerStream {
   info(): StreamInfo;
 }
 
-interface SubjectState {
-  count: number;
-  last: number;
-  /** The sequences on this address, oldest first, where the stream limits them; removed ones may still be among them. */
-  sequences: number[];
-}
-
-/** How many removed sequences an address may remember beyond twice its live ones. */
-const SLACK = 64;
-
 export function stream(initial: StreamSettings, context: BrokerContext): Stream {
   const { scheduler } = context;
   const log = messageLog();
   const consumers = new Map<string, Consumer>();
-  const subjects = new Map<string, SubjectState>();
+  const subjects = subjectIndex(log, initial.maxMessagesPerSubject, removeMessage);
   let settings = initial;
   let matchers = settings.subjects.map((pattern) => addressMatcher(pattern));
   let bound = settings.subjects;
@@ -97,7 +88,7 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     const wanted = settings.retention === 'interest' ? countWanting(address) : 0;
     log.append({ event, address, headers, messageId, sequence, time: now, bytes: size, wanted });
     bytes += size;
-    countSubject(address, sequence);
+    subjects.added(address, sequence);
     if (messageId !== undefined) remembered.add(messageId, sequence, now);
     lastMessageId = messageId;
     if (settings.retention === 'interest' && wanted === 0) removeMessage(sequence);
@@ -114,7 +105,7 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     if (lastSequence !== undefined && lastSequence !== log.last) {
       throw new WrongSequenceError(address, 'last sequence', lastSequence, log.last);
     }
-    const lastHere = lastSequenceOn(address);
+    const lastHere = subjects.last(address);
     if (lastAddressSequence !== undefined && lastAddressSequence !== lastHere) {
       throw new WrongSequenceError(address, 'last sequence on the address', lastAddressSequence, lastHere);
     }
@@ -124,15 +115,8 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     }
   }
 
-  function lastSequenceOn(address: string): number {
-    const state = subjects.get(address);
-    if (state === undefined) return 0;
-    while (log.at(state.last)?.address !== address) state.last -= 1; // the last one was removed, an earlier one was not
-    return state.last;
-  }
-
   function checkRoom(address: string, size: number): void {
-    const replaced = replacedOn(address);
+    const replaced = subjects.replaced(address);
     if (replaced !== undefined && settings.discardNewPerSubject) {
       refuse(address, `maxMessagesPerSubject ${settings.maxMessagesPerSubject}`);
     }
@@ -140,17 +124,6 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
       refuse(address, `maxMessages ${settings.maxMessages}`);
     }
     if (bytes - (replaced?.bytes ?? 0) + size > settings.maxBytes) refuse(address, `maxBytes ${settings.maxBytes}`);
-  }
-
-  /** The message that goes when one more comes to an address which has as many as it may have. */
-  function replacedOn(address: string): StoredMessage | undefined {
-    const state = subjects.get(address);
-    if (state === undefined || state.count < settings.maxMessagesPerSubject) return undefined;
-    for (const sequence of state.sequences) {
-      const message = log.at(sequence);
-      if (message !== undefined) return message;
-    }
-    return undefined;
   }
 
   function refuse(address: string, limit: string): never {
@@ -163,36 +136,12 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
     return wanted;
   }
 
-  function countSubject(address: string, sequence: number): void {
-    let state = subjects.get(address);
-    if (state === undefined) {
-      state = { count: 0, last: 0, sequences: [] };
-      subjects.set(address, state);
-    }
-    state.count += 1;
-    state.last = sequence;
-    if (limitsSubjects()) state.sequences.push(sequence);
-  }
-
-  function limitsSubjects(): boolean {
-    return settings.maxMessagesPerSubject !== Number.POSITIVE_INFINITY;
-  }
-
   function removeMessage(sequence: number): StoredMessage | undefined {
     const message = log.remove(sequence);
     if (message === undefined) return undefined;
     bytes -= message.bytes;
-    const state = subjects.get(message.address);
-    if (state !== undefined) {
-      state.count -= 1;
-      if (state.count === 0) subjects.delete(message.address);
-      else if (state.sequences.length > 2 * state.count + SLACK) forgetRemoved(state);
-    }
+    subjects.removed(message.address);
     return message;
-  }
-
-  function forgetRemoved(state: SubjectState): void {
-    state.sequences = state.sequences.filter((sequence) => log.at(sequence) !== undefined);
   }
 
   function dropAged(now: number): void {
@@ -208,27 +157,8 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
   }
 
   function dropOverLimits(address: string): void {
-    if (limitsSubjects()) dropOverSubjectLimit(address);
+    subjects.trim(address);
     while (log.count > settings.maxMessages || bytes > settings.maxBytes) removeMessage(log.first);
-  }
-
-  function dropOverSubjectLimit(address: string): void {
-    const state = subjects.get(address);
-    if (state === undefined) return;
-    const { sequences } = state;
-    let stale = 0;
-    while (state.count > settings.maxMessagesPerSubject) {
-      removeMessage(sequences[stale] as number);
-      stale += 1;
-    }
-    if (state.sequences === sequences) sequences.splice(0, stale); // otherwise they were forgotten on the way
-  }
-
-  function collectSequences(): void {
-    for (const state of subjects.values()) state.sequences = [];
-    if (!limitsSubjects()) return;
-    for (const { address, sequence } of log.from(log.first)) subjects.get(address)?.sequences.push(sequence);
-    for (const address of [...subjects.keys()]) dropOverSubjectLimit(address);
   }
 
   return {
@@ -285,7 +215,7 @@ export function stream(initial: StreamSettings, context: BrokerContext): Stream 
           if (messageId !== undefined) remembered.add(messageId, sequence, time);
         }
       }
-      collectSequences();
+      subjects.limit(settings.maxMessagesPerSubject);
       while (log.count > settings.maxMessages || bytes > settings.maxBytes) removeMessage(log.first);
       for (const consumer of consumers.values()) consumer.configure(consumer.settings);
     },
