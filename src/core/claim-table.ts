@@ -27,7 +27,7 @@ export class ClaimTable {
   untils: Float64Array = new Float64Array(FIRST_CAPACITY);
   #hashes = new Int32Array(FIRST_CAPACITY);
   /** By entry: where its key ends in `units`. It begins where the one before it ends. */
-  #ends = new Float64Array(FIRST_CAPACITY);
+  #ends = new Uint32Array(FIRST_CAPACITY);
   #units = new Uint16Array(16 * FIRST_CAPACITY);
   /** The numbers of entries from 1 on; 0 is a free slot. Their count is a power of two, twice the capacity. */
   #slots = new Int32Array(2 * FIRST_CAPACITY);
@@ -50,7 +50,7 @@ export class ClaimTable {
     const entry = this.#count;
     const start = this.#startOf(entry);
     const end = start + length;
-    if (end > this.#units.length) this.#units = enlarged(this.#units, new Uint16Array(2 * end));
+    if (end > this.#units.length) this.#units = enlarged(this.#units, new Uint16Array(end + (end >> 2)));
     const own = this.#units;
     for (let index = 0; index < length; index += 1) own[start + index] = units[index] as number;
     this.#ends[entry] = end;
@@ -138,7 +138,7 @@ export class ClaimTable {
     const capacity = 2 * this.#count;
     this.holders = enlarged(this.holders, new Float64Array(capacity));
     this.untils = enlarged(this.untils, new Float64Array(capacity));
-    this.#ends = enlarged(this.#ends, new Float64Array(capacity));
+    this.#ends = enlarged(this.#ends, new Uint32Array(capacity));
     this.#hashes = enlarged(this.#hashes, new Int32Array(capacity));
     this.#slots = new Int32Array(2 * capacity);
     this.#relink();
@@ -158,7 +158,7 @@ export class ClaimTable {
   }
 }
 
-function enlarged<A extends Float64Array | Int32Array | Uint16Array>(small: A, large: A): A {
+function enlarged<A extends Float64Array | Int32Array | Uint32Array | Uint16Array>(small: A, large: A): A {
   large.set(small);
   return large;
 }
