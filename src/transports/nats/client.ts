@@ -59,7 +59,26 @@ export interface ServerInfo {
 export function headerBlockOf(message: ClientMessage): Uint8Array | undefined {
   const { _rdata: bytes, _msg: frame } = message as ClientMessage & KeptBytes;
   if (bytes === undefined || frame === undefined) return writtenAgain(message);
-  return frame.hdr > 0 ? bytes.subarray(0, frame.hdr) : undefined;
+  if (frame.hdr <= 0) return undefined;
+  if (startsWith(bytes, frame.hdr, commonBlock)) return commonBlock;
+  const block = bytes.subarray(0, frame.hdr);
+  if (frame.hdr !== commonBlock.length) commonBlock = new Uint8Array(block);
+  return block;
+}
+
+/** Whether the header block of a message passes a test of its bytes, up to `end`; false where the client does not keep them. */
+export function headerBlockIs(message: ClientMessage, test: (bytes: Uint8Array, end: number) => boolean): boolean {
+  const { _rdata: bytes, _msg: frame } = message as ClientMessage & KeptBytes;
+  return bytes !== undefined && frame !== undefined && test(bytes, frame.hdr);
+}
+
+/** A block that many messages in a row are likely to have, as events without headers of their own do: a copy, as it stays. */
+let commonBlock = /* @__PURE__ */ new Uint8Array(0);
+
+function startsWith(bytes: Uint8Array, length: number, block: Uint8Array): boolean {
+  if (length !== block.length) return false;
+  for (let at = length - 1; at >= 0; at -= 1) if (bytes[at] !== block[at]) return false; // the end differs first
+  return true;
 }
 
 /** Returns the address of a message as bytes, where the client keeps it so; it decodes it when somebody asks. */
@@ -80,6 +99,22 @@ function writtenAgain({ headers }: ClientMessage): Uint8Array | undefined {
 }
 
 const encoder = /* @__PURE__ */ new TextEncoder();
+
+/** Sends lines of the protocol as they are; undefined where a client has no such thing. */
+export function lineWriterOf(client: NatsConnectionLike): ((lines: Uint8Array, messages: number) => void) | undefined {
+  const { protocol } = client as NatsConnectionLike & { readonly protocol?: LineProtocol };
+  if (typeof protocol?.sendCommand !== 'function' || typeof protocol.outMsgs !== 'number') return undefined;
+  return (lines, messages) => {
+    protocol.outMsgs += messages;
+    protocol.sendCommand(lines);
+  };
+}
+
+/** What both clients write with. */
+interface LineProtocol {
+  outMsgs: number;
+  sendCommand(command: Uint8Array): void;
+}
 
 /** A header block in the place of a client's own headers: of those, a client asks for nothing but the bytes. */
 export class HeaderBlock {

@@ -39,7 +39,7 @@ export class JetStreamDelivery implements Delivery, Leased<JetStreamDelivery> {
   previous: JetStreamDelivery | undefined = undefined;
   next: JetStreamDelivery | undefined = undefined;
   #controller: AbortController | undefined = undefined;
-  #headers: MessageHeaders | undefined = undefined;
+  #headers: MessageHeaders | undefined;
   #position: Position | undefined = undefined;
 
   constructor(
@@ -49,6 +49,7 @@ export class JetStreamDelivery implements Delivery, Leased<JetStreamDelivery> {
     ackAddress: string,
     attempt: number,
     failure: unknown,
+    headers: MessageHeaders | undefined,
   ) {
     this.message = message;
     this.owner = owner;
@@ -56,6 +57,7 @@ export class JetStreamDelivery implements Delivery, Leased<JetStreamDelivery> {
     this.ackAddress = ackAddress;
     this.attempt = attempt;
     this.failure = failure;
+    this.#headers = headers;
   }
 
   get address(): string {

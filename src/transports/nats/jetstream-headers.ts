@@ -12,7 +12,7 @@ const JETSTREAM = /^nats-/i;
 
 /** Returns the headers beside an event: without the codec's, and without JetStream's own. */
 export function headersBeside(codec: NatsCodec, message: NatsMessage): MessageHeaders {
-  if (message.headers === undefined || isPlain(message.headers)) return NO_HEADERS;
+  if (message.headers === undefined) return NO_HEADERS;
   const beside = codec.headersOf(message);
   for (const name in beside) {
     if (JETSTREAM.test(name)) return Object.fromEntries(Object.entries(beside).filter(([key]) => !JETSTREAM.test(key)));
@@ -26,12 +26,19 @@ export function originalHeaders({ headers }: NatsMessage): MessageHeaders {
   return Object.fromEntries(Object.entries(decodeHeaders(headers)).map(([name, value]) => [ORIGINAL + name, value]));
 }
 
-const PLAIN = /* @__PURE__ */ encodeUtf8('NATS/1.0\r\nContent-Type: application/cloudevents+json\r\nNats-Msg-Id: ');
+/** The header block of a structured event that travels alone. */
+export const PLAIN_BLOCK: Uint8Array = /* @__PURE__ */ encodeUtf8(
+  'NATS/1.0\r\nContent-Type: application/cloudevents+json\r\n\r\n',
+);
+
+const PLAIN_START = /* @__PURE__ */ encodeUtf8(
+  'NATS/1.0\r\nContent-Type: application/cloudevents+json\r\nNats-Msg-Id: ',
+);
 const NEW_LINE = 10;
 
-/** Whether it holds what every structured event that millrace stores has, and nothing else: most of them. */
-function isPlain(block: Uint8Array): boolean {
+/** Whether a block holds what every structured event that millrace stores has, and nothing else: most of them. */
+export function isPlainBlock(bytes: Uint8Array, end: number): boolean {
   // From the end, where other blocks differ: they all begin alike.
-  for (let i = PLAIN.length - 1; i >= 0; i -= 1) if (block[i] !== PLAIN[i]) return false;
-  return block.indexOf(NEW_LINE, PLAIN.length) === block.length - 3;
+  for (let i = PLAIN_START.length - 1; i >= 0; i -= 1) if (bytes[i] !== PLAIN_START[i]) return false;
+  return bytes.indexOf(NEW_LINE, PLAIN_START.length) === end - 3;
 }

@@ -1,15 +1,16 @@
 import { Observable, retry, type SchedulerLike, throwError, timer } from 'rxjs';
+import { NO_HEADERS } from '../../core/addressing.ts';
 import { deadlines } from '../../core/deadlines.ts';
 import type { MessageHeaders, SubscriptionInfo } from '../../core/delivery.ts';
 import { ConfirmFailedError, RequestTimeoutError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { Attachment, Puller } from '../../core/puller.ts';
 import { attemptAt, attemptOffset, readAckAddress } from './ack-address.ts';
-import { type ClientMessage, headerBlockOf } from './client.ts';
+import { type ClientMessage, headerBlockIs, headerBlockOf } from './client.ts';
 import type { ConsumerFacts } from './consumer-lookup.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
 import { JetStreamDelivery, type JetStreamOwner, type Settlement } from './jetstream-delivery.ts';
-import { headersBeside, originalHeaders } from './jetstream-headers.ts';
+import { headersBeside, isPlainBlock, originalHeaders, PLAIN_BLOCK } from './jetstream-headers.ts';
 import type { NatsCodec } from './nats-codec.ts';
 import { type PriorityOptions, pullLoop } from './pull-loop.ts';
 import { requestRaw } from './request-raw.ts';
@@ -30,9 +31,8 @@ export interface JetStreamSourceOptions extends PriorityOptions {
   readonly scheduler: SchedulerLike;
 }
 
-/** What a settlement is, as JetStream reads it; nothing at all is an ack. */
+/** What a settlement is, as JetStream reads it; an ack is nothing at all. */
 const encoder = /* @__PURE__ */ new TextEncoder();
-const ACK = /* @__PURE__ */ new Uint8Array(0);
 const CONFIRMED_ACK = /* @__PURE__ */ encoder.encode('+ACK');
 const NAK = /* @__PURE__ */ encoder.encode('-NAK');
 const TERM = /* @__PURE__ */ encoder.encode('+TERM');
@@ -121,16 +121,25 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   }
 
   function read(message: ClientMessage, ackAddress: string, attempt: number): JetStreamDelivery {
-    const frame = { headers: headerBlockOf(message), data: message.data };
+    const isPlain = headerBlockIs(message, isPlainBlock);
+    const frame = { headers: isPlain ? PLAIN_BLOCK : headerBlockOf(message), data: message.data };
     let event: Event;
     try {
       event = codec.decode(frame);
     } catch (failure) {
       const { sequence } = readAckAddress(ackAddress);
       const wrapped = undecodable(frame, failure, { id: `${stream}-${sequence}`, source: name });
-      return new JetStreamDelivery(message, owner, wrapped, ackAddress, attempt, failure);
+      return new JetStreamDelivery(message, owner, wrapped, ackAddress, attempt, failure, undefined);
     }
-    return new JetStreamDelivery(message, owner, event, ackAddress, attempt, undefined);
+    return new JetStreamDelivery(
+      message,
+      owner,
+      event,
+      ackAddress,
+      attempt,
+      undefined,
+      isPlain ? NO_HEADERS : undefined,
+    );
   }
 
   function leaseOf(attempt: number): number {
@@ -171,8 +180,9 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     delay: number,
     reason: string | undefined,
   ): boolean {
-    if (delivery.lost) return settleLate(delivery, settlement, ACK);
-    wire.publish(delivery.ackAddress, payloadOf(settlement, delay, saysWhy ? reason : undefined));
+    if (delivery.lost) return settleLate(delivery, settlement, true);
+    if (settlement === 'ack') wire.ack(delivery.ackAddress);
+    else wire.publish(delivery.ackAddress, payloadOf(settlement, delay, saysWhy ? reason : undefined));
     close(delivery, settlement, delay);
     return true;
   }
@@ -188,11 +198,11 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   }
 
   /** The work was done, so a late ack still counts; a late nak or term may concern somebody else's run by now. */
-  function settleLate(delivery: JetStreamDelivery, settlement: Settlement, ack: Uint8Array | undefined): boolean {
+  function settleLate(delivery: JetStreamDelivery, settlement: Settlement, send: boolean): boolean {
     ledger.late += 1;
     puller.status({ kind: 'lateSettle', ...identify(delivery), settlement });
     if (settlement !== 'ack') return false;
-    if (ack !== undefined) wire.publish(delivery.ackAddress, ack);
+    if (send) wire.ack(delivery.ackAddress);
     delivery.settlement = 'ack';
     ledger.expired -= 1;
     ledger.acked += 1;
@@ -202,7 +212,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   function confirm(delivery: JetStreamDelivery): Observable<void> {
     return new Observable<void>((subscriber) => {
       if (delivery.settlement === undefined) {
-        if (delivery.lost) settleLate(delivery, 'ack', undefined);
+        if (delivery.lost) settleLate(delivery, 'ack', false);
         else close(delivery, 'ack', 0);
       }
       const confirmation = requestRaw(
@@ -269,8 +279,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   };
 }
 
-function payloadOf(settlement: Settlement, delay: number, reason: string | undefined): Uint8Array {
-  if (settlement === 'ack') return ACK;
+function payloadOf(settlement: 'nak' | 'term', delay: number, reason: string | undefined): Uint8Array {
   if (settlement === 'term') return reason === undefined ? TERM : encoder.encode(`+TERM ${oneLine(reason)}`);
   const nanos = Math.min(Math.ceil(delay), LONGEST_NAK) * NANOS;
   return nanos > 0 ? encoder.encode(`-NAK {"delay":${nanos}}`) : NAK;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { asyncScheduler, from, type Observable, type SchedulerLike, Subject } from 'rxjs';
+import { asyncScheduler, defer, from, type Observable, type SchedulerLike, Subject } from 'rxjs';
 import { BufferOverflowError, TransportClosedError } from '../../core/errors.ts';
+import { ackWriter } from './ack-writer.ts';
 import { type ClientMessage, HeaderBlock, type NatsConnectionLike } from './client.ts';
 import { type ConnectionStatus, connectionStatus } from './connection-status.ts';
 import { PermissionDeniedError } from './errors.ts';
@@ -24,6 +25,11 @@ export interface Wire {
    */
   publish(address: string, data: Uint8Array, headers?: Uint8Array, reply?: string): void;
   /**
+   * Sends an empty message, together with the others of this turn: what an ack is. It is on its way before anything that
+   * is flushed.
+   */
+  ack(address: string): void;
+  /**
    * Listens at an address, until the returned function is called; a client listens again after a reconnect. Where the
    * server does not let it, `refused` is called with a `PermissionDeniedError`, and nothing is received.
    */
@@ -38,6 +44,8 @@ export interface Wire {
   /** Completes when the server has got everything that was sent before. */
   flush(): Observable<void>;
 }
+
+const NOTHING = /* @__PURE__ */ new Uint8Array(0);
 
 /** How many messages are kept while there is no connection. */
 const MAX_KEPT = 65_536;
@@ -123,6 +131,8 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
     if (was && !connected) replies.disconnected();
   }
 
+  const acks = ackWriter(client);
+
   connectionStatus(client).subscribe({
     next: change,
     error: (error: unknown) => changes.next({ kind: 'error', error }),
@@ -147,8 +157,16 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
       if (kept.length >= MAX_KEPT) throw new BufferOverflowError('What waits for a connection', MAX_KEPT);
       kept.push({ address, data, headers, reply });
     },
+    ack(address) {
+      if (connected && !client.isClosed()) acks.add(address);
+      else this.publish(address, NOTHING);
+    },
     report: (error) => changes.next({ kind: 'error', error }),
-    flush: () => from(client.flush()),
+    flush: () =>
+      defer(() => {
+        acks.flush();
+        return from(client.flush());
+      }),
   };
 }
 
