@@ -1,8 +1,13 @@
+import { codecDecode, codecDecodeBinary, codecEncode, codecEncodeBinary } from './codec.ts';
+import { coreHandler } from './core-handler.ts';
 import type { Bench } from './harness/bench.ts';
 import { jetstreamConsume } from './jetstream-consume.ts';
+import { jetstreamPublish, jetstreamPublishEach } from './jetstream-publish.ts';
 import { lanes } from './lanes.ts';
 import { pipelineAsync, pipelineSync } from './pipeline.ts';
 import { pipelineHeap } from './pipeline-heap.ts';
+import { request, requestLatency } from './request.ts';
+import { requestLeak } from './request-leak.ts';
 import { virtualDay, virtualDayJitter } from './virtual-day.ts';
 
 /** Every bench, in the order of the table. */
@@ -10,8 +15,18 @@ export const benches: readonly Bench[] = [
   pipelineSync,
   pipelineAsync,
   jetstreamConsume,
+  jetstreamPublish,
+  jetstreamPublishEach,
   pipelineHeap,
   lanes,
   virtualDay,
   virtualDayJitter,
+  coreHandler,
+  request,
+  requestLatency,
+  requestLeak,
+  codecDecode,
+  codecDecodeBinary,
+  codecEncode,
+  codecEncodeBinary,
 ];

@@ -1,6 +1,6 @@
-import type { SchedulerLike } from 'rxjs';
 import { deadlines } from '../../core/deadlines.ts';
 import type { Leased } from '../../core/leases.ts';
+import type { TransportLife } from '../../core/transport-life.ts';
 import type { Wire } from './wire.ts';
 
 /** A request that is open at a responder. */
@@ -30,8 +30,8 @@ export interface Askers {
 
 /** Where an asker says that it does not wait at an inbox address any more. */
 export function goneAddress(inbox: string): string {
-  const end = inbox.lastIndexOf('.') + 1;
-  return `${inbox.slice(0, end)}gone.${inbox.slice(end)}`;
+  const tail = inbox.lastIndexOf('.') + 1;
+  return `${inbox.slice(0, tail)}gone.${inbox.slice(tail)}`;
 }
 
 /** How long after its last request an asker is listened to, in ms: it may have more to ask. */
@@ -49,8 +49,9 @@ interface Link extends Leased<Link> {
   active: boolean;
 }
 
-/** Makes what hears when the askers of one connection's responders go. */
-export function askers(wire: Wire, scheduler: SchedulerLike): Askers {
+/** Makes what hears when the askers of one transport's responders go. */
+export function askers(wire: Wire, life: TransportLife): Askers {
+  const { scheduler } = life;
   const links = new Map<string, Link>();
   const times = deadlines<OpenRequest>(scheduler, (request) => request.gone());
   const idle = deadlines<Link>(scheduler, look);
@@ -68,6 +69,28 @@ export function askers(wire: Wire, scheduler: SchedulerLike): Askers {
     idle.end(link);
     link.stop();
   }
+
+  /** Leaves neither a listener nor a timer where nothing is open and nothing will be. */
+  function rest(): void {
+    if (responders > 0 || times.size > 0) return;
+    for (const link of [...links.values()]) drop(link);
+    times.stop();
+    idle.stop();
+  }
+
+  /** Nobody here can be answered any more. */
+  function end(): void {
+    for (const request of [...times]) request.gone();
+    rest();
+  }
+
+  const changes = wire.changes$.subscribe({ complete: end });
+  life.status$.subscribe({
+    complete() {
+      changes.unsubscribe();
+      end();
+    },
+  });
 
   function linkOf(prefix: string): Link | undefined {
     const known = links.get(prefix);
@@ -112,27 +135,28 @@ export function askers(wire: Wire, scheduler: SchedulerLike): Askers {
       times.start(request, timeout);
       if (!tells) return;
       const { inbox } = request;
-      const end = inbox.lastIndexOf('.') + 1;
-      const link = linkOf(inbox.slice(0, end));
+      const tail = inbox.lastIndexOf('.') + 1;
+      const link = linkOf(inbox.slice(0, tail));
       if (link === undefined) return;
       link.active = true;
-      link.requests.set(inbox.slice(end), request);
+      link.requests.set(inbox.slice(tail), request);
     },
     again: (request, timeout) => times.start(request, timeout),
     close(request) {
       times.end(request);
       const { inbox } = request;
-      const end = inbox.lastIndexOf('.') + 1;
-      const link = links.get(inbox.slice(0, end));
-      if (link === undefined) return;
-      link.requests.delete(inbox.slice(end));
-      if (responders === 0 && link.requests.size === 0) drop(link);
+      const tail = inbox.lastIndexOf('.') + 1;
+      const link = links.get(inbox.slice(0, tail));
+      link?.requests.delete(inbox.slice(tail));
+      if (link !== undefined && responders === 0 && link.requests.size === 0) drop(link);
+      rest();
     },
     responding() {
       responders += 1;
       return () => {
         responders -= 1;
         if (responders === 0) for (const link of [...links.values()]) if (link.requests.size === 0) drop(link);
+        rest();
       };
     },
   };

@@ -32,13 +32,15 @@ export function corePublisher(
 ): (events: Event | readonly Event[], options?: CorePublishOptions) => Observable<Receipt> {
   const { wire, life, codec, addresses, send } = context;
 
-  function encode({ event, headers, messageId }: Outgoing): NatsMessage {
-    return codec.encode(event, messageId === undefined ? headers : { ...headers, [MESSAGE_ID]: messageId });
+  /** The message id travels only where it was asked for. */
+  function encode({ event, headers, messageId }: Outgoing, { messageId: wanted }: CorePublishOptions): NatsMessage {
+    const named = wanted !== undefined && messageId !== undefined;
+    return codec.encode(event, named ? { ...headers, [MESSAGE_ID]: messageId } : headers);
   }
 
-  function publishOne(event: Event, options: PublishOptions, subscriber: Subscriber<Receipt>): void {
+  function publishOne(event: Event, options: CorePublishOptions, subscriber: Subscriber<Receipt>): void {
     const outgoing = addresses.prepare(event, options);
-    send(outgoing.address, encode(outgoing));
+    send(outgoing.address, encode(outgoing, options));
     subscriber.next({ address: outgoing.address, stored: false, duplicate: false });
     subscriber.complete();
   }
@@ -49,7 +51,7 @@ export function corePublisher(
     if (options.stored === true && first !== undefined) {
       throw new PublishError('refused', first.address, 'Core NATS stores nothing: publish it to JetStream');
     }
-    const messages = outgoing.map(encode);
+    const messages = outgoing.map((each) => encode(each, options));
     const receipts: Receipt[] = [];
     for (const [index, { address }] of outgoing.entries()) {
       if (subscriber.closed) return;
@@ -71,14 +73,13 @@ export function corePublisher(
 
   return (events, options = {}) => {
     if (options.expect !== undefined) throw new TypeError("'expect' needs a stream, and core NATS has none");
-    const { messageId = false, stored = false, flush = false } = options;
-    const wanted = { ...options, messageId };
+    const { stored = false, flush = false } = options;
     const one = stored || flush || Array.isArray(events) ? undefined : (events as Event);
 
     return new Observable<Receipt>((subscriber) => {
       if (life.closed) throw new TransportClosedError(life.name);
-      if (one !== undefined) publishOne(one, wanted, subscriber);
-      else publishAll(Array.isArray(events) ? events : [events as Event], wanted, subscriber);
+      if (one !== undefined) publishOne(one, options, subscriber);
+      else publishAll(Array.isArray(events) ? events : [events as Event], options, subscriber);
     });
   };
 }

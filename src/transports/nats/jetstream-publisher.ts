@@ -25,6 +25,7 @@ import {
 import { PublishRun } from './publish-run.ts';
 import { publishWindow } from './publish-window.ts';
 import { scheduled, ttlHeader } from './schedule.ts';
+import { featureNamed } from './server-features.ts';
 import { streamLookup } from './stream-lookup.ts';
 import type { Wire } from './wire.ts';
 
@@ -117,8 +118,8 @@ function checkMessageId(messageId: string | undefined): void {
 
 function featuresOf({ ttl, at, atomic }: JetStreamPublishOptions): readonly Feature[] {
   const features: Feature[] = [];
-  if (ttl !== undefined) features.push({ name: "The option 'ttl'", level: 1, version: '2.11' });
-  if (at !== undefined) features.push({ name: "The option 'at'", level: 2, version: '2.12' });
-  if (atomic === true) features.push({ name: "The option 'atomic'", level: 2, version: '2.12' });
+  if (ttl !== undefined) features.push(featureNamed('messageTtl', "The option 'ttl'"));
+  if (at !== undefined) features.push(featureNamed('schedules', "The option 'at'"));
+  if (atomic === true) features.push(featureNamed('atomicPublish', "The option 'atomic'"));
   return features;
 }

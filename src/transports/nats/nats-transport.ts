@@ -65,7 +65,7 @@ export function natsTransport(connection: NatsConnectionLike, options: NatsTrans
   const life = transportLife({ name: addresses.name, scheduler, flush });
   const context: CoreContext = { wire, life, codec, addresses, send: handOver(wire) };
   const request = requester(context);
-  const requests = responder(context, askers(wire, scheduler));
+  const requests = responder(context, askers(wire, life));
   followConnection(wire, life);
 
   const transport: NatsTransport = {

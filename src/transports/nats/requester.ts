@@ -2,7 +2,7 @@ import { Observable, type Subscriber } from 'rxjs';
 import { NO_HEADERS } from '../../core/addressing.ts';
 import { NoRespondersError, PublishError, RequestTimeoutError, TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
-import type { PublishOptions, RequestOptions } from '../../core/transport.ts';
+import type { RequestOptions } from '../../core/transport.ts';
 import { goneAddress } from './cancellation.ts';
 import type { ClientMessage } from './client.ts';
 import { contentModeOf } from './content-mode.ts';
@@ -48,12 +48,10 @@ export function requester(context: CoreContext): (event: Event, options?: Reques
       throw new RangeError(`'timeout' must be above 0 and at most ${MAX_TIMEOUT} ms, not ${timeout}`);
     }
     const terms = { timeout, many };
-    const wanted: PublishOptions =
-      options.address === undefined ? { messageId: false } : { address: options.address, messageId: false };
 
     return new Observable<Event>((subscriber) => {
       if (life.closed || wire.closed) throw new TransportClosedError(life.name);
-      const outgoing = addresses.prepare(event, wanted);
+      const outgoing = addresses.prepare(event, options);
       const encoded = codec.encode(outgoing.event, headers);
       const message = { headers: writeTerms(encoded.headers, terms), data: encoded.data };
       const question = new Question(context, questions, subscriber, outgoing.address, timeout, many);

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { firstValueFrom } from 'rxjs';
 import { expect, it, onTestFinished } from 'vitest';
 import { connectNats } from '../../../src/transports/nats/connect-nats.ts';
@@ -115,6 +115,33 @@ describeOnLatestServer('connectNats', () => {
     const tries = failures.length;
     await testNatsServer({ jetstream: false, port: port ?? 0 });
     expect(failures).toHaveLength(tries);
+  });
+
+  it('closes the connection that comes after it was aborted', async () => {
+    const sockets: Socket[] = [];
+    let hungUp = false;
+    const slow = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('data', () => socket.write('PONG\r\n'));
+      socket.on('close', () => {
+        hungUp = true;
+      });
+    }).listen(0, '127.0.0.1');
+    await until(() => slow.listening);
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+      slow.close();
+    });
+    const { port } = slow.address() as { port: number };
+    const controller = new AbortController();
+    const connecting = connectNats({ servers: `127.0.0.1:${port}`, signal: controller.signal });
+    await until(() => sockets.length === 1);
+
+    controller.abort(new Error('enough'));
+    await expect(connecting).rejects.toThrow('enough');
+    sockets[0]?.write('INFO {"server_id":"slow","version":"2.10.0","proto":1,"max_payload":1024}\r\n');
+
+    await until(() => hungUp);
   });
 
   it('does not begin when it was aborted before', async () => {

@@ -62,6 +62,7 @@ describeOnEachServer('connectionStatus', (binary) => {
       server.resume();
 
       await until(() => seen.at(-1)?.kind === 'connected');
+      expect(seen.filter(({ kind }) => kind === 'disconnected')).toHaveLength(1);
     });
 
     it('tells that a server is a lame duck', async () => {

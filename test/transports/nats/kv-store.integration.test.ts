@@ -1,11 +1,19 @@
 import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DecodeError, InvalidNameError, RequestTimeoutError } from '../../../src/core/errors.ts';
-import { BucketNotFoundError, KeyExistsError, WrongRevisionError } from '../../../src/transports/nats/errors.ts';
+import type { NatsConnectionLike } from '../../../src/transports/nats/client.ts';
+import { connectionStatus } from '../../../src/transports/nats/connection-status.ts';
+import {
+  BucketNotFoundError,
+  ConnectionLostError,
+  KeyExistsError,
+  WrongRevisionError,
+} from '../../../src/transports/nats/errors.ts';
 import { kvStore } from '../../../src/transports/nats/kv-store.ts';
 import { clients } from '../../support/nats/connect.ts';
 import { type NatsServerProcess, startNatsServer, testNatsServer } from '../../support/nats/nats-server.ts';
 import { describeOnEachServer, describeOnLatestServer } from '../../support/nats/servers.ts';
+import { until } from '../../support/nats/wait-for.ts';
 import { all, connected, testBucket, uniqueBucket } from './kv-rig.ts';
 
 describeOnEachServer('kvStore', (binary) => {
@@ -342,4 +350,35 @@ describeOnLatestServer('kvStore', () => {
     await expect(firstValueFrom(values.get('a'))).rejects.toBeInstanceOf(RequestTimeoutError);
     await server.resume();
   });
+
+  it('fails a write that finds no connection in time, and does not write it later', async () => {
+    const server = await testNatsServer();
+    const connection = await connected(server.url);
+    const values = kvStore(connection, { bucket: await testBucket(connection), api: { timeout: 100 } });
+
+    await server.kill();
+    await until(() => isDisconnected(connection));
+    await expect(firstValueFrom(values.put('a', 1))).rejects.toBeInstanceOf(ConnectionLostError);
+    await server.restart();
+
+    await until(() => firstValueFrom(values.put('b', 1)));
+    expect(await firstValueFrom(values.get('a'))).toBeUndefined();
+  });
+
+  it('writes when the connection comes back in time', async () => {
+    const server = await testNatsServer();
+    const connection = await connected(server.url);
+    const values = kvStore(connection, { bucket: await testBucket(connection) });
+
+    await server.kill();
+    await until(() => isDisconnected(connection));
+    const write = firstValueFrom(values.put('a', 1));
+    await server.restart();
+
+    await expect(write).resolves.toBe(1);
+  });
 });
+
+async function isDisconnected(connection: NatsConnectionLike): Promise<boolean> {
+  return (await firstValueFrom(connectionStatus(connection))).kind !== 'connected';
+}
