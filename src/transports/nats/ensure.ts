@@ -27,7 +27,10 @@ export interface Resource<A extends Described> {
 }
 
 /** How often it is begun again where somebody else was quicker. */
-const ATTEMPTS = 4;
+const ATTEMPTS = 8;
+
+/** What an update answers shows the change of somebody else, who came after it: neither as it was nor as it was asked to be. */
+class Overtaken extends Error {}
 
 /**
  * Makes what is not there, and changes what is asked of what is there: all else stays as it is.
@@ -47,8 +50,9 @@ export function ensure<A extends Described>(api: JetStreamApi, resource: Resourc
         ),
     ),
     catchError((error: unknown) => {
-      if (attempt < ATTEMPTS && resource.isOvertaken(error)) return ensure(api, resource, attempt + 1);
-      return throwError(() => error);
+      if (attempt < ATTEMPTS && (error instanceof Overtaken || resource.isOvertaken(error)))
+        return ensure(api, resource, attempt + 1);
+      return throwError(() => (error instanceof Overtaken ? error.cause : error));
     }),
   );
 }
@@ -81,7 +85,11 @@ function change<A extends Described>(
   const update = defer(() => resource.update(config)).pipe(
     concatMap((made) => {
       const error = discrepancy(api, resource, asked, config, made);
-      return error === undefined ? of(made) : failing(resource.update(found.config), error);
+      if (error === undefined) return of(made);
+      const [first] = differing(asked, config, made.config);
+      const isOvertaken = first !== undefined && differing([first], made.config, found.config).length > 0;
+      if (isOvertaken) throw new Overtaken('', { cause: error });
+      return failing(resource.update(found.config), error);
     }),
   );
   return concat(required(api, changes), update);
