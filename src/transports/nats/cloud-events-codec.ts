@@ -11,7 +11,6 @@ import { beginsBinary, contentModeOf } from './content-mode.ts';
 import { decodeHeaders, HEADER_VERSION, headerEntries, headerLine } from './headers.ts';
 import type { NatsCodec, NatsMessage } from './nats-codec.ts';
 
-export { undecodable } from '../../core/undecodable.ts';
 export type { NatsCodec, NatsMessage } from './nats-codec.ts';
 
 /** Options for {@link cloudEventsCodec}. */

@@ -102,7 +102,7 @@ export const consumerFields: WireFields<Omit<ConsumerConfig, 'stream'>> = {
 };
 
 /** The filters of a configuration as a list. */
-export function filtersIn(filter: NonNullable<ConsumerConfig['filter']>): readonly string[] {
+function filtersIn(filter: NonNullable<ConsumerConfig['filter']>): readonly string[] {
   return typeof filter === 'string' ? [filter] : filter;
 }
 

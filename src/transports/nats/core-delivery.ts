@@ -3,8 +3,8 @@ import { DecodeError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { uuidv4 } from '../../core/ids.ts';
 import { LiveDelivery, type LiveOwner } from '../../core/live-delivery.ts';
+import { undecodable } from '../../core/undecodable.ts';
 import { type ClientMessage, headerBlockOf } from './client.ts';
-import { undecodable } from './cloud-events-codec.ts';
 import type { NatsCodec, NatsMessage } from './nats-codec.ts';
 
 /** Makes a message's delivery. One that is no event carries it as bytes, and the reason as its `failure`. */

@@ -84,7 +84,7 @@ export function choice<T extends string>(key: string, words: readonly [T, ...T[]
   };
 }
 
-export function needed(needs: Feature | undefined): { needs?: () => Feature } {
+function needed(needs: Feature | undefined): { needs?: () => Feature } {
   return needs === undefined ? {} : { needs: () => needs };
 }
 
@@ -94,7 +94,7 @@ export function checkDuration(field: string, value: number): void {
     throw new RangeError(`'${field}' must be at most ${LONGEST} ms, or Infinity`);
 }
 
-export function checkText(field: string, value: string): void {
+function checkText(field: string, value: string): void {
   if (typeof value !== 'string') throw new TypeError(`'${field}' must be a string`);
 }
 

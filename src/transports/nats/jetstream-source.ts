@@ -1,20 +1,19 @@
-import { Observable, retry, type SchedulerLike, throwError, timer } from 'rxjs';
+import { Observable, type SchedulerLike } from 'rxjs';
 import { NO_HEADERS } from '../../core/addressing.ts';
 import { deadlines } from '../../core/deadlines.ts';
 import type { MessageHeaders, SubscriptionInfo } from '../../core/delivery.ts';
-import { ConfirmFailedError, RequestTimeoutError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { Attachment, Puller } from '../../core/puller.ts';
+import { undecodable } from '../../core/undecodable.ts';
 import { attemptAt, attemptOffset, readAckAddress } from './ack-address.ts';
 import { type ClientMessage, headerBlockIs, headerBlockOf } from './client.ts';
+import { confirmAck } from './confirm-ack.ts';
 import type { ConsumerFacts } from './consumer-lookup.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
 import { JetStreamDelivery, type JetStreamOwner, type Settlement } from './jetstream-delivery.ts';
 import { headersBeside, isPlainBlock, originalHeaders, PLAIN_BLOCK } from './jetstream-headers.ts';
 import type { NatsCodec } from './nats-codec.ts';
 import { type PriorityOptions, pullLoop } from './pull-loop.ts';
-import { requestRaw } from './request-raw.ts';
-import { undecodable } from './undecodable.ts';
 
 /** Options for {@link jetstreamSource}. */
 export interface JetStreamSourceOptions extends PriorityOptions {
@@ -33,7 +32,6 @@ export interface JetStreamSourceOptions extends PriorityOptions {
 
 /** What a settlement is, as JetStream reads it; an ack is nothing at all. */
 const encoder = /* @__PURE__ */ new TextEncoder();
-const CONFIRMED_ACK = /* @__PURE__ */ encoder.encode('+ACK');
 const NAK = /* @__PURE__ */ encoder.encode('-NAK');
 const TERM = /* @__PURE__ */ encoder.encode('+TERM');
 const WORKING = /* @__PURE__ */ encoder.encode('+WPI');
@@ -42,10 +40,6 @@ const NANOS = 1_000_000;
 
 /** The longest delay that JetStream's nanoseconds hold with room to spare, in ms. */
 const LONGEST_NAK = 3e12;
-
-/** Before asking again for a confirmation where the server could not answer, in ms, and how often. */
-const CONFIRM_RETRY_DELAY = 500;
-const CONFIRM_RETRIES = 3;
 
 /**
  * Reads a consumer for a puller.
@@ -215,26 +209,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
         if (delivery.lost) settleLate(delivery, 'ack', false);
         else close(delivery, 'ack', 0);
       }
-      const confirmation = requestRaw(
-        wire,
-        delivery.ackAddress,
-        CONFIRMED_ACK,
-        { timeout: api.timeout },
-        () => undefined,
-      ).pipe(
-        retry({
-          delay: (error, count) =>
-            count > CONFIRM_RETRIES || error instanceof RequestTimeoutError
-              ? throwError(() => error)
-              : timer(CONFIRM_RETRY_DELAY, scheduler),
-        }),
-      );
-      subscriber.add(
-        confirmation.subscribe({
-          error: (cause: unknown) => subscriber.error(new ConfirmFailedError('the server did not answer', { cause })),
-          complete: () => subscriber.complete(),
-        }),
-      );
+      subscriber.add(confirmAck(wire, delivery.ackAddress, api.timeout).subscribe(subscriber));
     });
   }
 

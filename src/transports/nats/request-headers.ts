@@ -3,13 +3,13 @@ import { RemoteError } from '../../core/errors.ts';
 import { decodeHeaders, encodeHeaders, HEADER_VERSION } from './headers.ts';
 
 /** The headers of an answer that is an error (NATS ADR-32). */
-export const ERROR_CODE = 'Nats-Service-Error-Code';
-export const ERROR_MESSAGE = 'Nats-Service-Error';
+const ERROR_CODE = 'Nats-Service-Error-Code';
+const ERROR_MESSAGE = 'Nats-Service-Error';
 
 /** How long, in ms, the asker waits for the first reply and between replies. Whoever sends it says when it goes. */
-export const TIMEOUT = 'Millrace-Timeout';
+const TIMEOUT = 'Millrace-Timeout';
 /** `many` where the asker takes replies until their end; without it, it goes with the first one. */
-export const REPLIES = 'Millrace-Replies';
+const REPLIES = 'Millrace-Replies';
 
 /** What a responder knows of who asks. */
 export interface AskerTerms {

@@ -3,7 +3,6 @@ import { firstValueFrom, type Observable, toArray } from 'rxjs';
 import { onTestFinished } from 'vitest';
 import { type BucketConfig, ensureBucket } from '../../../src/transports/nats/kv-bucket.ts';
 import type { KvWatchEvent } from '../../../src/transports/nats/kv-store.ts';
-import type { NatsServerProcess } from '../../support/nats/nats-server.ts';
 
 let count = 0;
 
@@ -69,8 +68,6 @@ export async function consumersOf(connection: NatsConnection, bucket: string): P
   const manager = await connection.jetstreamManager();
   return (await manager.streams.info(`KV_${bucket}`)).state.consumer_count;
 }
-
-export type { NatsServerProcess };
 
 function wordsOf(event: KvWatchEvent<unknown>): string {
   if (event.kind === 'current') return 'current';

@@ -1,4 +1,4 @@
-import { firstValueFrom, lastValueFrom, type Observable, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, type Observable } from 'rxjs';
 import { afterAll, beforeAll } from 'vitest';
 import type { NatsConnectionLike } from '../../../src/transports/nats/client.ts';
 import { answerIn, jetstreamApi } from '../../../src/transports/nats/jetstream-api.ts';
@@ -35,11 +35,6 @@ export function provisioningRig(binary: NatsServerBinary): ProvisioningRig {
 /** The one thing that is emitted. */
 export function ask<T>(source: Observable<T>): Promise<T> {
   return firstValueFrom(source);
-}
-
-/** All that is emitted. */
-export function all<T>(source: Observable<T>): Promise<T[]> {
-  return firstValueFrom(source.pipe(toArray()));
 }
 
 /** What a request fails with. */

@@ -1,1 +1,0 @@
-export { UNDECODABLE, type UndecodableOptions, undecodable } from '../../core/undecodable.ts';
