@@ -25,7 +25,7 @@ import { virtualTime } from 'millrace/testing';
 import { concat, filter, lastValueFrom, type MonoTypeOperatorFunction, type Observable, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { type Account, type OpenAccount, openAccount } from '../../docs/examples/webhooks/account.ts';
-import type { Backlog } from '../../docs/examples/webhooks/streams.ts';
+import type { Backlog } from '../../docs/examples/webhooks/broker.ts';
 import { problemsOf } from '../../docs/examples/webhooks/verdict.ts';
 
 const COUNT = 10;

@@ -114,6 +114,7 @@ describe.concurrent('docs/examples/webhooks', { timeout: EXAMPLE_TIMEOUT }, () =
     const { code, stdout, stderr } = await runExample('webhooks', ['--help']);
 
     expect(code, stderr).toBe(0);
-    for (const option of ['--events <n>', '--seed <n>', '--json', '--help']) expect(stdout).toContain(option);
+    for (const option of ['--events <n>', '--seed <n>', '--json', '--nats <url>', '--help'])
+      expect(stdout).toContain(option);
   });
 });

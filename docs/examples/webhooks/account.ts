@@ -12,8 +12,8 @@ import {
   type Receipt,
   redriveCount,
 } from 'millrace';
+import type { Backlog } from './broker.ts';
 import { laneOf, numberOf } from './events.ts';
-import type { Backlog } from './streams.ts';
 import { ServiceDownError } from './unreliable.ts';
 
 /** How often handlers failed, by the way in which they did. */

@@ -5,6 +5,8 @@ export interface Options {
   readonly events: number;
   readonly seed: number;
   readonly json: boolean;
+  /** The NATS server to run on. */
+  readonly nats: string | undefined;
 }
 
 const usage = `Usage: npm start -- [options]
@@ -12,18 +14,20 @@ const usage = `Usage: npm start -- [options]
   --events <n>  how many events are sent, each of them twice (default: 329, each payload once)
   --seed <n>    what chance decides: the same seed repeats a run (default: 1)
   --json        print the account as one JSON object on standard output, and nothing else there
+  --nats <url>  run on a NATS server with JetStream, such as nats://localhost:4222 (default: on a broker in this process)
   --help        print this
 `;
 
 /** Reads the arguments. Ends the process where there is nothing to run: `--help`, or what cannot be understood. */
 export function readOptions(args: readonly string[], defaults: { readonly events: number }): Options {
   try {
-    const { events, seed, json, help } = parse(args);
+    const { events, seed, json, nats, help } = parse(args);
     if (!help) {
       return {
         events: events === undefined ? defaults.events : wholeNumber('--events', events, 1),
         seed: seed === undefined ? 1 : wholeNumber('--seed', seed, 0),
         json,
+        nats,
       };
     }
   } catch (error) {
@@ -44,6 +48,7 @@ interface Arguments {
   readonly events?: string;
   readonly seed?: string;
   readonly json: boolean;
+  readonly nats?: string;
   readonly help: boolean;
 }
 
@@ -55,6 +60,7 @@ function parse(args: readonly string[]): Arguments {
         events: { type: 'string' },
         seed: { type: 'string' },
         json: { type: 'boolean', default: false },
+        nats: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });

@@ -7,19 +7,21 @@ export interface Run {
   readonly elapsedMs: number;
   readonly interrupted: boolean;
   readonly problems: readonly string[];
+  /** The server that it ran on; absent where it ran on a broker in this process. */
+  readonly server?: string;
 }
 
 /** The account as one line of JSON. */
-export function asJson(account: Account, { seed, elapsedMs, interrupted, problems }: Run): string {
+export function asJson(account: Account, { seed, elapsedMs, interrupted, problems, ...where }: Run): string {
   const { published, handled, duplicates, deadLettered, redriven, lost, ...rest } = account;
   const ok = problems.length === 0;
   const memory = { peakMemoryMb: peakMemoryMb() };
   const sums = { published, handled, duplicates, deadLettered, redriven, lost, elapsedMs };
-  return `${JSON.stringify({ ok, ...sums, seed, interrupted, ...rest, ...memory, problems })}\n`;
+  return `${JSON.stringify({ ok, ...sums, seed, interrupted, ...where, ...rest, ...memory, problems })}\n`;
 }
 
 /** The account for people. */
-export function asText(account: Account, { seed, elapsedMs, interrupted, problems }: Run): string {
+export function asText(account: Account, { seed, elapsedMs, interrupted, problems, server }: Run): string {
   const { published, handled, duplicates, deadLettered, failures, drain } = account;
   const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
   const perSecond = Math.round(published / (elapsedMs / 1_000));
@@ -52,6 +54,7 @@ export function asText(account: Account, { seed, elapsedMs, interrupted, problem
     `  drained: ${received} received = ${acked} acked + ${naked} handed back to be retried + ${termed} given up + ` +
       `${returned} returned + ${expired} expired + ${abandoned} abandoned`,
     `  ${(elapsedMs / 1_000).toFixed(1)} s, ${perSecond} a second, ${peakMemoryMb()} MB at most; --seed ${seed} repeats it`,
+    ...(server === undefined ? [] : [`  on ${server}, whose streams of this run are removed`]),
     '',
     ...verdict(interrupted, problems),
     '',

@@ -1,90 +1,70 @@
-// The broker's side: which streams and consumers there are, and how one sees that nothing is left to do.
-import { consumerInfo, ensureConsumer, ensureStream, type MemoryBroker, streamInfo } from 'millrace/memory';
-import {
-  combineLatest,
-  concat,
-  distinctUntilChanged,
-  first,
-  fromEvent,
-  interval,
-  lastValueFrom,
-  map,
-  switchMap,
-  takeUntil,
-  throwError,
-  timeout,
-} from 'rxjs';
+// The streams, on whatever broker: what they are called, what they store, and who takes from them.
 
-/** The stream that keeps the webhooks until they are handled, and the consumer that hands them out. */
-export const work = { stream: 'WEBHOOKS', consumer: 'worker' } as const;
+import type { Event, SubscriptionOptions } from 'millrace';
+import { concat, type Observable } from 'rxjs';
+import { addressOf } from './events.ts';
 
-/** The stream that keeps what could not be handled, and the consumer that sends it back. */
-export const dead = { stream: 'DEAD', consumer: 'redrive' } as const;
-
-/**
- * Makes both. A work queue lets go of a message when it is acked, so that memory stays flat however many there are.
- *
- * @param prefetch - How many messages the worker takes at a time.
- */
-export async function provision(broker: MemoryBroker, { prefetch }: { readonly prefetch: number }): Promise<void> {
-  await lastValueFrom(
-    concat(
-      ensureStream(broker, { name: work.stream, subjects: ['github.>'], retention: 'workqueue' }),
-      ensureConsumer(broker, { stream: work.stream, name: work.consumer, maxAckPending: prefetch }),
-      ensureStream(broker, { name: dead.stream, subjects: ['dead.>'], retention: 'workqueue' }),
-      ensureConsumer(broker, { stream: dead.stream, name: dead.consumer }),
-    ),
-  );
-}
-
-/** What the broker still has to do for a consumer. */
-export interface Backlog {
-  /** Messages that the stream keeps. */
-  readonly messages: number;
-  /** Messages that the consumer was not given yet, that are out with it, and that wait to be given to it again. */
-  readonly pending: number;
-  readonly unsettled: number;
-  readonly redelivering: number;
-}
-
-/** Asks the broker. */
-export async function backlog(broker: MemoryBroker, { stream, consumer }: Place): Promise<Backlog> {
-  return lastValueFrom(look(broker, { stream, consumer }));
-}
-
-/** How often the broker is asked, and how long it may give the same answer before something is wrong; in ms. */
-const INTERVAL = 10;
-const PATIENCE = 15_000;
-
-/**
- * Waits until the broker has nothing left to do for a consumer; rejects when `signal` is aborted.
- *
- * It asks the broker, and not the account: an event that was lost does not keep it waiting for ever.
- */
-export async function whenIdle(broker: MemoryBroker, place: Place, signal: AbortSignal): Promise<void> {
-  const idle = interval(INTERVAL).pipe(
-    switchMap(() => look(broker, place)),
-    distinctUntilChanged((a, b) => JSON.stringify(a) === JSON.stringify(b)),
-    timeout({ each: PATIENCE, with: () => throwError(() => stuck(place)) }),
-    first(({ pending, unsettled, redelivering }) => pending + unsettled + redelivering === 0),
-    takeUntil(fromEvent(signal, 'abort')),
-  );
-  signal.throwIfAborted();
-  await lastValueFrom(idle, { defaultValue: undefined });
-  signal.throwIfAborted();
-}
-
-function stuck({ stream, consumer }: Place): Error {
-  return new Error(`Consumer '${consumer}' of stream '${stream}' got nothing done for ${PATIENCE / 1_000} s`);
-}
-
-interface Place {
+/** A stream, and the one consumer that takes from it: what a subscription is told. */
+export interface Place extends SubscriptionOptions {
   readonly stream: string;
   readonly consumer: string;
 }
 
-function look(broker: MemoryBroker, { stream, consumer }: Place) {
-  return combineLatest([streamInfo(broker, stream), consumerInfo(broker, stream, consumer)]).pipe(
-    map(([{ messages }, { pending, unsettled, redelivering }]) => ({ messages, pending, unsettled, redelivering })),
-  );
+/** The streams of one run. */
+export interface Streams {
+  /** Keeps the webhooks until they are handled. */
+  readonly work: Place;
+  /** Keeps what could not be handled, until it is sent back. */
+  readonly dead: Place;
+  /** Where an event travels. */
+  readonly addressOf: (event: Event) => string;
+  /** Makes both, with the two functions that every broker has for it. */
+  provision(make: Provisioning): Observable<unknown>;
+}
+
+/** `ensureStream` and `ensureConsumer` of `millrace/memory` or of `millrace/nats`. */
+export interface Provisioning {
+  stream(config: StreamConfig): Observable<unknown>;
+  consumer(config: ConsumerConfig): Observable<unknown>;
+}
+
+interface StreamConfig {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly retention: 'workqueue';
+}
+
+interface ConsumerConfig {
+  readonly stream: string;
+  readonly name: string;
+  readonly maxAckPending?: number;
+}
+
+/** Options for {@link streamsOf}. */
+export interface StreamsOptions {
+  /** How many messages the worker takes at a time. */
+  readonly prefetch: number;
+  /** What tells this run from all others, where the broker is not its own. */
+  readonly run?: string;
+}
+
+/** A work queue lets go of a message when it is acked, so that memory stays flat however many there are. */
+export function streamsOf({ prefetch, run }: StreamsOptions): Streams {
+  const suffix = run === undefined ? '' : `-${run}`;
+  const prefix = run === undefined ? '' : `webhooks-${run}.`;
+  const work: Place = { stream: `WEBHOOKS${suffix}`, consumer: 'worker' };
+  const dead: Place = { stream: `DEAD${suffix}`, consumer: 'redrive' };
+
+  return {
+    work,
+    dead,
+    addressOf: (event) => `${prefix}${addressOf(event)}`,
+    provision: ({ stream, consumer }) =>
+      concat(
+        stream({ name: work.stream, subjects: [`${prefix}github.>`], retention: 'workqueue' }),
+        consumer({ stream: work.stream, name: work.consumer, maxAckPending: prefetch }),
+        stream({ name: dead.stream, subjects: [`dead.${prefix}github.>`], retention: 'workqueue' }),
+        consumer({ stream: dead.stream, name: dead.consumer }),
+      ),
+  };
 }

@@ -1,6 +1,6 @@
 // The verdict: whether the account adds up. Each check compares what two witnesses say.
 import type { Account } from './account.ts';
-import type { Backlog } from './streams.ts';
+import type { Backlog } from './broker.ts';
 
 /** Says in words what does not add up. Of a run that came to its end, nothing may be left over. */
 export function problemsOf(account: Account, { complete }: { readonly complete: boolean }): string[] {
