@@ -31,7 +31,6 @@ import { until } from '../support/nats/wait-for.ts';
 
 export const STREAM = 'SHOP';
 export const CONSUMER = 'billing';
-const ADDRESS = 'shop.orders';
 
 /** Options for {@link faultRig}. */
 export interface FaultRigOptions {
@@ -40,6 +39,8 @@ export interface FaultRigOptions {
   /** Where the publisher connects, and who looks. @defaultValue as the pipeline */
   readonly direct?: string | readonly string[];
   readonly client?: NatsClient | undefined;
+  /** The stream's, where a server has several. @defaultValue SHOP */
+  readonly name?: string;
   /** @defaultValue 2,000 */
   readonly lease?: number;
   readonly stream?: Partial<StreamConfig>;
@@ -78,7 +79,7 @@ export interface FaultRig {
   readonly effects: ReadonlyMap<string, number>;
   readonly store: MemoryDedupeStore;
   /** Makes a further transport, on a connection of its own. */
-  another(): Promise<JetStreamTransport>;
+  another(servers?: string): Promise<JetStreamTransport>;
   provision(): Promise<void>;
   /** Publishes so many more events; resolves when each has its receipt. */
   publish(count: number): Promise<Receipt[]>;
@@ -119,6 +120,8 @@ export async function proxyFor(test: TestContext, server: NatsServerProcess): Pr
 /** Connects a transport and a publisher, and makes the stream and the consumer. */
 export async function faultRig(test: TestContext, options: FaultRigOptions): Promise<FaultRig> {
   const { servers, direct: past = servers, client = clients[0] as NatsClient, keys = 8, lease = 2_000 } = options;
+  const { name: stream = STREAM } = options;
+  const address = `${stream}.orders`;
   const connection = await open(servers);
   const direct = await open(past);
   const record = history();
@@ -152,10 +155,8 @@ export async function faultRig(test: TestContext, options: FaultRigOptions): Pro
   const publisher = record.publisher(jetstreamTransport(direct, { name: 'faults' }));
 
   async function provision(): Promise<void> {
-    await firstValueFrom(ensureStream(direct, { name: STREAM, subjects: ['shop.>'], ...options.stream }));
-    await firstValueFrom(
-      ensureConsumer(direct, { stream: STREAM, name: CONSUMER, ackWait: lease, ...options.consumer }),
-    );
+    await firstValueFrom(ensureStream(direct, { name: stream, subjects: [`${stream}.>`], ...options.stream }));
+    await firstValueFrom(ensureConsumer(direct, { stream, name: CONSUMER, ackWait: lease, ...options.consumer }));
   }
 
   await provision();
@@ -168,12 +169,12 @@ export async function faultRig(test: TestContext, options: FaultRigOptions): Pro
     direct,
     effects,
     store,
-    another: async () => transportOn(await open(past)),
+    another: async (urls) => transportOn(await open(urls ?? past)),
     provision,
 
     publish(count) {
       const events = Array.from({ length: count }, () => order(published++, keys));
-      return lastValueFrom(publisher.publish(events, { address: ADDRESS }).pipe(toArray()));
+      return lastValueFrom(publisher.publish(events, { address }).pipe(toArray()));
     },
 
     start({ transport: on = transport, subscribe = {}, work = shortWork, ...consuming } = {}) {
@@ -195,7 +196,7 @@ export async function faultRig(test: TestContext, options: FaultRigOptions): Pro
         });
       });
       const running = on
-        .subscribe({ stream: STREAM, consumer: CONSUMER, prefetch: 64, ...subscribe })
+        .subscribe({ stream, consumer: CONSUMER, prefetch: 64, ...subscribe })
         .pipe(
           record.deliveries(),
           consume(handler, { dedupe: { store, busyDelay: 200 }, orderBy: subjectOf, ...consuming }),
@@ -237,7 +238,7 @@ export async function faultRig(test: TestContext, options: FaultRigOptions): Pro
       let last = '';
       await until(
         async () => {
-          const info = await firstValueFrom(consumerInfo(direct, STREAM, CONSUMER));
+          const info = await firstValueFrom(consumerInfo(direct, stream, CONSUMER));
           last = JSON.stringify(info);
           return info.pending === 0 && info.unsettled === 0;
         },

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { clients } from '../support/nats/connect.ts';
 import { describeOnLatestServer } from '../support/nats/servers.ts';
+import { until } from '../support/nats/wait-for.ts';
 import { faultRig, repeated, serverFor, unexplained } from './rig.ts';
 
 const LEASE = 500;
@@ -44,10 +45,12 @@ describeOnLatestServer('jetstreamTransport', (binary) => {
     await server.pause();
     await setTimeout(1_000);
     server.resume();
+    const restarts = () => rig.statuses.filter(({ kind }) => kind === 'sourceRestarted').length;
+    await until(() => restarts() > 0);
     await rig.publish(20);
     await rig.done();
 
-    expect(rig.statuses.filter(({ kind }) => kind === 'sourceRestarted')).toHaveLength(1);
+    expect(restarts()).toBe(1);
     rig.verify();
   });
 });

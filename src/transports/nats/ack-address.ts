@@ -31,6 +31,15 @@ export function readAckAddress(address: string): AckAddress {
   };
 }
 
+/** Returns where another delivery of the same consumer is settled. */
+export function ackAddressFor(address: string, sequence: number, consumerSequence: number): string {
+  const tokens = address.split('.');
+  const at = tokens.length > OLD_TOKENS ? 4 : 2;
+  tokens[at + 3] = String(sequence);
+  tokens[at + 4] = String(consumerSequence);
+  return tokens.join('.');
+}
+
 /** Returns where the attempt stands in the ack addresses of one consumer, of which all but the numbers is the same. */
 export function attemptOffset(address: string): number {
   const tokens = address.split('.');

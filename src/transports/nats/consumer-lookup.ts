@@ -17,6 +17,10 @@ export interface ConsumerFacts {
   readonly maxExpires: number;
   /** The API level of the server that leads the consumer; `0` before nats-server 2.11. */
   readonly apiLevel: number;
+  /** What it had delivered when it was looked up: the last of its deliveries, and the last sequence of the stream. */
+  readonly delivered: { readonly consumerSequence: number; readonly sequence: number };
+  /** How many requests for messages waited then. */
+  readonly waiting: number;
   /** Whether a message published at an address would come to this consumer; absent where that is not known. */
   readonly takes: ((address: string) => boolean) | undefined;
 }
@@ -35,6 +39,8 @@ interface ConsumerAnswer {
     /** A server that has levels says its own here. */
     readonly metadata?: { readonly '_nats.level'?: string };
   };
+  readonly delivered?: { readonly consumer_seq?: number; readonly stream_seq?: number };
+  readonly num_waiting?: number;
 }
 
 interface StreamAnswer {
@@ -57,10 +63,11 @@ const CONSUMER_NOT_FOUND: ReadonlySet<number> = new Set([10014, 10149]);
 export function lookUpConsumer(api: JetStreamApi, stream: string, consumer: string): Observable<ConsumerFacts> {
   return api.ask<ConsumerAnswer>(`CONSUMER.INFO.${stream}.${consumer}`).pipe(
     catchError((error: unknown) => throwError(() => missing(error, stream, consumer))),
-    switchMap(({ config }) => {
+    switchMap((answer) => {
+      const { config } = answer;
       const conflict = conflictIn(config);
       if (conflict !== undefined) throw new ConsumerConflictError(stream, consumer, conflict);
-      return takenBy(api, stream, config).pipe(map((takes) => factsOf(consumer, config, takes)));
+      return takenBy(api, stream, config).pipe(map((takes) => factsOf(consumer, answer, takes)));
     }),
   );
 }
@@ -78,7 +85,8 @@ function conflictIn({ deliver_subject, ack_policy }: ConsumerAnswer['config']): 
   return undefined;
 }
 
-function factsOf(consumer: string, config: ConsumerAnswer['config'], takes: ConsumerFacts['takes']): ConsumerFacts {
+function factsOf(consumer: string, answer: ConsumerAnswer, takes: ConsumerFacts['takes']): ConsumerFacts {
+  const { config, delivered: { consumer_seq = 0, stream_seq = 0 } = {}, num_waiting = 0 } = answer;
   const {
     ack_wait = DEFAULT_ACK_WAIT * NANOS,
     backoff = [],
@@ -93,6 +101,8 @@ function factsOf(consumer: string, config: ConsumerAnswer['config'], takes: Cons
     maxBatch: max_batch > 0 ? max_batch : Number.POSITIVE_INFINITY,
     maxExpires: max_expires > 0 ? max_expires / NANOS : Number.POSITIVE_INFINITY,
     apiLevel: Number(config.metadata?.['_nats.level'] ?? 0),
+    delivered: { consumerSequence: consumer_seq, sequence: stream_seq },
+    waiting: num_waiting,
     takes,
   };
 }

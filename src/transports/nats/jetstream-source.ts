@@ -1,4 +1,4 @@
-import { Observable, type SchedulerLike } from 'rxjs';
+import { defer, Observable, type SchedulerLike, switchMap } from 'rxjs';
 import { NO_HEADERS } from '../../core/addressing.ts';
 import { deadlines } from '../../core/deadlines.ts';
 import type { MessageHeaders, SubscriptionInfo } from '../../core/delivery.ts';
@@ -12,6 +12,7 @@ import type { ConsumerFacts } from './consumer-lookup.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
 import { JetStreamDelivery, type JetStreamOwner, type Settlement } from './jetstream-delivery.ts';
 import { headersBeside, isPlainBlock, originalHeaders, PLAIN_BLOCK } from './jetstream-headers.ts';
+import { missedDeliveries } from './missed-deliveries.ts';
 import type { NatsCodec } from './nats-codec.ts';
 import { type PriorityOptions, pullLoop } from './pull-loop.ts';
 
@@ -25,7 +26,7 @@ export interface JetStreamSourceOptions extends PriorityOptions {
   readonly expires: number;
   readonly heartbeat: number;
   /** Looks whether the consumer is still there; one that lives as long as its subscription is made again, to begin at `resumeAt`. */
-  readonly look: (resumeAt: number | undefined) => Observable<unknown>;
+  readonly look: (resumeAt: number | undefined) => Observable<ConsumerFacts>;
   readonly ephemeral: boolean;
   readonly scheduler: SchedulerLike;
 }
@@ -56,6 +57,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   /** A server before 2.10.4 takes a `+TERM` with a reason for nothing, and delivers again. */
   const saysWhy = facts.apiLevel >= 1;
   const out = deadlines<JetStreamDelivery>(scheduler, expire);
+  const missed = missedDeliveries(wire, facts);
   let unsettled = 0;
   let offset = -1;
   let detached = false;
@@ -84,7 +86,8 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     {
       room: () => puller.prefetch - unsettled,
       receive,
-      look: () => options.look(resumeAt()),
+      look: (atMost) =>
+        defer(() => options.look(resumeAt())).pipe(switchMap((found) => missed.handBack(found, atMost))),
       restarted: () => puller.status({ kind: 'sourceRestarted', stream, consumer }),
       fail: (error) => puller.error(error),
     },
@@ -99,6 +102,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     const delivery = read(message, ackAddress, attempt);
     ledger.received += 1;
     unsettled += 1;
+    missed.received(delivery);
     out.start(delivery, leases.length === 1 ? firstLease : leaseOf(attempt));
     if (options.ephemeral) last = delivery;
     // Nobody is left to take it, or it comes from a request that was given up: somebody else may have it at once.

@@ -7,7 +7,7 @@ import type { Attachment, Puller } from '../../core/puller.ts';
 import { checkSubscribeOptions, DEFAULT_PREFETCH, type StreamSubscribeOptions } from '../../core/subscribe-options.ts';
 import type { StartPosition } from '../../core/transport.ts';
 import type { TransportLife } from '../../core/transport-life.ts';
-import { lookUpConsumer } from './consumer-lookup.ts';
+import { type ConsumerFacts, lookUpConsumer } from './consumer-lookup.ts';
 import { createEphemeral, deleteEphemeral, type EphemeralConsumer } from './ephemeral-consumer.ts';
 import { JetStreamUnavailableError } from './errors.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
@@ -74,12 +74,14 @@ function open(
   let detached = false;
 
   /** Looks, and makes again what is gone though it was to live as long as this subscription. */
-  function look(resumeAt: number | undefined): Observable<unknown> {
+  function look(resumeAt: number | undefined): Observable<ConsumerFacts> {
     if (own === undefined) return found;
     const from: StartPosition = resumeAt === undefined ? own.from : { sequence: resumeAt };
     return found.pipe(
       catchError((error: unknown) =>
-        error instanceof ConsumerNotFoundError ? createEphemeral(api, { ...own, from }) : throwError(() => error),
+        error instanceof ConsumerNotFoundError
+          ? createEphemeral(api, { ...own, from }).pipe(switchMap(() => found))
+          : throwError(() => error),
       ),
     );
   }

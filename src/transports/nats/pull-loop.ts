@@ -1,4 +1,4 @@
-import type { Observable, Subscription } from 'rxjs';
+import { type Observable, type Subscription, timeout } from 'rxjs';
 import { ConsumerConflictError, ConsumerNotFoundError, StreamNotFoundError } from '../../core/errors.ts';
 import { nextTurn } from '../../core/next-turn.ts';
 import { type ClientMessage, headerBlockOf } from './client.ts';
@@ -39,8 +39,11 @@ export interface PullTarget {
   /** How many more messages may be out. */
   room(): number;
   receive(message: ClientMessage): void;
-  /** Looks whether the consumer is still there: fails if it is not. */
-  look(): Observable<unknown>;
+  /**
+   * Looks whether the consumer is still there, and makes ready to go on; fails if it is not. So many messages may have
+   * been lost on their way to us.
+   */
+  look(missed: number): Observable<unknown>;
   /** The pull was opened again after it broke. */
   restarted(): void;
   /** The source cannot go on. */
@@ -58,6 +61,9 @@ export interface PullLoop {
 /** Before asking again where the server could not answer, in ms: doubled up to the last one. */
 const FIRST_DELAY = 100;
 const LAST_DELAY = 2_000;
+
+/** How long at first to wait for the answer to whether the consumer is there, in ms: doubled up to the API's timeout. */
+const FIRST_PATIENCE = 500;
 
 const NANOS = 1_000_000;
 
@@ -87,6 +93,9 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
   let stopped = false;
   let suspended = !wire.connected;
   let delay = FIRST_DELAY;
+  let patience = FIRST_PATIENCE;
+  /** How many messages were asked for when the connection was lost. */
+  let missed = 0;
   let heardAt = scheduler.now();
   let again: Subscription | undefined;
   let watch: Subscription | undefined;
@@ -111,7 +120,7 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
   });
 
   function pull(): void {
-    if (stopped || suspended || again !== undefined) return;
+    if (stopped || suspended || again !== undefined || looking !== undefined) return;
     const free = target.room() - requested;
     if (free < threshold && (requested > 0 || free < 1)) return;
     const batch = Math.min(free, maxBatch);
@@ -164,24 +173,32 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
   function lookAgain(): void {
     if (stopped || again !== undefined || looking !== undefined) return;
     forget();
-    again = scheduler.schedule(() => {
-      again = undefined;
-      if (stopped || suspended) return;
-      looking = target.look().subscribe({
+    again = scheduler.schedule(look, delay);
+    delay = Math.min(delay * 2, LAST_DELAY);
+  }
+
+  function look(): void {
+    again = undefined;
+    if (stopped || suspended) return;
+    looking = target
+      .look(missed)
+      .pipe(timeout({ first: Math.min(patience, api.timeout), scheduler }))
+      .subscribe({
         error(error: unknown) {
           looking = undefined;
+          patience *= 2;
           if (isGone(error)) fail(error);
           else lookAgain(); // nobody can say at the moment
         },
         complete() {
           looking = undefined;
+          missed = 0;
+          patience = FIRST_PATIENCE;
           target.restarted();
           pull();
         },
       });
-      if (looking?.closed) looking = undefined;
-    }, delay);
-    delay = Math.min(delay * 2, LAST_DELAY);
+    if (looking?.closed) looking = undefined;
   }
 
   function startWatch(): void {
@@ -212,6 +229,7 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
 
   function suspend(): void {
     suspended = true;
+    missed += requested;
     forget();
     again?.unsubscribe();
     again = undefined;
@@ -223,8 +241,8 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
     if (!suspended) return;
     suspended = false;
     delay = FIRST_DELAY;
-    target.restarted();
-    pull();
+    patience = FIRST_PATIENCE;
+    look();
   }
 
   function fail(error: unknown): void {
