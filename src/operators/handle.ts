@@ -274,8 +274,9 @@ function run<T, R>(
     if (finished) return keeper.finish(); // what is not settled yet is settled downstream, and its lease is kept until then
     keeper.stop();
     const rest = new Subscription(); // so that one that throws keeps none of the others
-    for (const delivery of waiting) rest.add(() => void delivery.nak(0));
+    // In the order in which they would have run: the broker delivers them again as they come back.
     for (const item of running.all()) rest.add(() => running.abandon(item));
+    for (const delivery of waiting) rest.add(() => void delivery.nak(0));
     rest.unsubscribe();
   };
 }

@@ -124,7 +124,7 @@ export function ordering<T>(options: OrderingOptions<T>, events: OrderingEvents<
     close: order.close,
     drain: order.drain,
     stop() {
-      const left = [...order.drain(), ...resuming];
+      const left = [...resuming, ...order.drain()];
       resuming.clear();
       order.stop();
       return left;

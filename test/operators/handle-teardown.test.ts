@@ -19,14 +19,14 @@ const settlements = (deliveries: readonly FakeDelivery[]): string[][] =>
 
 describe('handle, when it is unsubscribed', () => {
   it(
-    'hands back what runs and what waits, at once, and stops what runs',
+    'hands back what runs and then what waits, at once, and stops what runs',
     marbles(({ deliveries, cold, expectOutcomes, expectSettlements, expectSubscriptions }) => {
       const source = deliveries('  -abc--');
       const work = cold('           -----|');
       const subs = ['              -^--!', '--^-!'];
       const unsub = '              ----!';
       const expected = '           ----';
-      const calls = '              ----(cxayb)';
+      const calls = '              ----(xaybc)';
       const result = source.pipe(handle(() => work, { concurrency: 2 }));
 
       expectOutcomes(result, unsub).toBe(expected);
