@@ -10,7 +10,7 @@ describe('the TypeScript of the pages', () => {
   it('is fenced as ts, so that none of it goes unseen', () => {
     const strange = pages()
       .flatMap(fencesOf)
-      .filter(({ info }) => !/^(?:ts|ts fragment|sh|json|text)$/.test(info));
+      .filter(({ info }) => !/^(?:ts|ts fragment|ts foreign|sh|json|text)$/.test(info));
 
     expect(strange.map(({ path, line, info }) => `${path}:${line - 1}: \`\`\`${info}`)).toEqual([]);
     expect(snippets.length).toBeGreaterThan(30);
@@ -20,7 +20,11 @@ describe('the TypeScript of the pages', () => {
     expect(typeErrors(snippets)).toEqual([]);
   });
 
-  it.each(snippets.filter(({ fragment }) => !fragment))('runs to its end: $name', async ({ file }) => {
-    await import(file);
-  });
+  // Those that need a server run in nats-snippets.integration.test.ts.
+  it.each(snippets.filter(({ fragment, needsNats }) => !fragment && !needsNats))(
+    'runs to its end: $name',
+    async ({ file }) => {
+      await import(file);
+    },
+  );
 });

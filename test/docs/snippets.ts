@@ -10,20 +10,35 @@ export interface Snippet extends Fence {
   readonly file: string;
   /** A fragment is type-checked, and not run: its fence says `ts fragment`. */
   readonly fragment: boolean;
+  /** Whether it connects to a NATS server, at the URL that stands on the pages. */
+  readonly needsNats: boolean;
 }
+
+/** Where the server is that the pages connect to. Those who run a snippet put another URL in its place. */
+const NATS_URL = 'nats://localhost:4222';
 
 // Below the root, so that the snippets import 'millrace' by the package's own name, and git and Biome do not see them.
 const FOLDER = '.build/snippets';
+const NATS_FOLDER = '.build/nats-snippets';
 
-/** The TypeScript of the pages. */
+/** The TypeScript of the pages, without that of other libraries: its fence says `ts foreign`. */
 export function snippetsOf(pages: readonly Page[]): readonly Snippet[] {
   return pages.flatMap(fencesOf).flatMap((fence) => {
     const [language, ...words] = fence.info.split(/\s+/);
-    if (language !== 'ts') return [];
+    if (language !== 'ts' || words.includes('foreign')) return [];
     const id = `${fence.path.replace(/\.md$/, '').replaceAll('/', '-')}-${fence.line}`;
     const file = `${root}${FOLDER}/${id}.ts`;
-    return { ...fence, name: `${fence.path}:${fence.line}`, file, fragment: words.includes('fragment') };
+    const needsNats = fence.code.includes(NATS_URL);
+    return { ...fence, name: `${fence.path}:${fence.line}`, file, fragment: words.includes('fragment'), needsNats };
   });
+}
+
+/** Writes a snippet so that it connects to another server; returns the file to import. */
+export function writeForServer({ file, line, code }: Snippet, url: string): string {
+  const copy = file.replace(FOLDER, NATS_FOLDER);
+  mkdirSync(root + NATS_FOLDER, { recursive: true });
+  writeFileSync(copy, `${'\n'.repeat(line - 1)}${code.replaceAll(NATS_URL, url)}\n`);
+  return copy;
 }
 
 /** Writes each snippet to its file, on the lines that it has on its page, and removes those of earlier runs. */
