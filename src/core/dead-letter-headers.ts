@@ -1,4 +1,5 @@
-import type { Delivery, MessageHeaders } from './delivery.ts';
+import type { Delivery, MessageHeaders, SubscriptionInfo } from './delivery.ts';
+import { eventKey } from './event.ts';
 
 /** The names of the headers that a dead letter carries beside the original event. */
 export const deadLetterHeaders = {
@@ -17,8 +18,13 @@ export const deadLetterHeaders = {
 
 const MAX_LENGTH = 1_024;
 
+/** What is known of a delivery that was given up, also by somebody who never had it. */
+export type GivenUp = Pick<Delivery, 'event' | 'address' | 'attempt' | 'headers' | 'position'> & {
+  readonly subscription: Pick<SubscriptionInfo, 'consumer'>;
+};
+
 /** Returns a dead letter's headers: the message's own, and why and where it was given up. */
-export function describeDeadLetter(delivery: Delivery, error: unknown, now: number): MessageHeaders {
+export function describeDeadLetter(delivery: GivenUp, error: unknown, now: number): MessageHeaders {
   const { position, subscription } = delivery;
   const reason: [string, string | number | undefined][] = [
     [deadLetterHeaders.errorName, error instanceof Error ? error.name : typeof error],
@@ -34,6 +40,12 @@ export function describeDeadLetter(delivery: Delivery, error: unknown, now: numb
   const headers: Record<string, string> = { ...delivery.headers };
   for (const [name, value] of reason) if (value !== undefined) headers[name] = headerValue(String(value));
   return headers;
+}
+
+/** The same for every attempt to store one delivery's dead letter; another one when it was redriven and failed again. */
+export function deadLetterId({ event, position, subscription, address }: GivenUp): string {
+  if (position === undefined) return `dlq ${address} ${eventKey(event)}`;
+  return `dlq ${position.stream} ${position.sequence} ${subscription.consumer ?? ''}`;
 }
 
 /** How often an event was sent back from a dead-letter stream, by the headers of its message. */

@@ -30,6 +30,7 @@ export type MillraceErrorCode =
   | 'DRAINING'
   | 'UNSUBSCRIBED'
   | 'CONFIRM_FAILED'
+  | 'MAX_DELIVERIES'
   | 'CONNECTION_FAILED'
   | 'CONNECTION_LOST'
   | 'AUTHENTICATION_FAILED'
@@ -405,6 +406,17 @@ export class LeaseLostError extends MillraceError {
   constructor(lease: number) {
     super('LEASE_LOST', `The lease of ${lease} ms ran out before the delivery was settled`);
     this.lease = lease;
+  }
+}
+
+/** The reason of a dead letter that nobody failed at last: the broker gave the message up after its last attempt. */
+export class MaxDeliveriesError extends MillraceError {
+  override readonly name = 'MaxDeliveriesError';
+  readonly attempts: number;
+
+  constructor(attempts: number) {
+    super('MAX_DELIVERIES', `The broker gave it up after ${attempts} attempt${attempts === 1 ? '' : 's'}`);
+    this.attempts = attempts;
   }
 }
 

@@ -20,7 +20,7 @@ export {
 } from './backoff.ts';
 export { type CreateEventOptions, createEvent, type EventAttributes, type EventInit } from './create-event.ts';
 export { bytesCodec, type DataCodec, jsonCodec, textCodec } from './data-codec.ts';
-export { deadLetterHeaders, redriveCount } from './dead-letter-headers.ts';
+export { deadLetterHeaders, type GivenUp, redriveCount } from './dead-letter-headers.ts';
 export type { Claim, ClaimResult, DedupeStore } from './dedupe-store.ts';
 export {
   type DefineEventOptions,
@@ -46,6 +46,7 @@ export {
   InvalidNameError,
   LeaseLostError,
   LimitReachedError,
+  MaxDeliveriesError,
   MillraceError,
   type MillraceErrorCode,
   NoRespondersError,

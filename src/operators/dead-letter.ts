@@ -11,11 +11,10 @@ import {
   timeout as timeoutAfter,
 } from 'rxjs';
 import { type Backoff, exponential } from '../core/backoff.ts';
-import { describeDeadLetter } from '../core/dead-letter-headers.ts';
+import { deadLetterId, describeDeadLetter } from '../core/dead-letter-headers.ts';
 import { isLastAttempt, originalOf } from '../core/decorated-delivery.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { DeadLetterRefusedError, TransportClosedError, UnboundAddressError } from '../core/errors.ts';
-import { eventKey } from '../core/event.ts';
 import type { Failed, Outcome } from '../core/outcome.ts';
 import type { Publisher, Receipt } from '../core/transport.ts';
 import { observe } from './observe.ts';
@@ -160,10 +159,4 @@ function warnOnce(): Refused<unknown> {
 
 function dlqAddress({ address }: Delivery): string {
   return `${address}.dlq`;
-}
-
-/** The same for every attempt to store one delivery's dead letter; another one when it was redriven and failed again. */
-function deadLetterId({ event, position, subscription, address }: Delivery): string {
-  if (position === undefined) return `dlq ${address} ${eventKey(event)}`;
-  return `dlq ${position.stream} ${position.sequence} ${subscription.consumer ?? ''}`;
 }

@@ -24,6 +24,7 @@ describe('exported names', () => {
         "InvalidNameError",
         "LeaseLostError",
         "LimitReachedError",
+        "MaxDeliveriesError",
         "MillraceError",
         "NoRespondersError",
         "PublishError",

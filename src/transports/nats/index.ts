@@ -1,3 +1,5 @@
+export { type AdvisoryKind, type AdvisoryOptions, advisories, type ConsumerAdvisory } from './advisories.ts';
+export { type AdvisoryData, advisoryCodec } from './advisory-codec.ts';
 export type { NatsConnectionLike } from './client.ts';
 export {
   type CloudEventsCodecOptions,
@@ -15,6 +17,11 @@ export type { ConsumerInfo } from './consumer-info.ts';
 export { consumerNames, listConsumers } from './consumer-lists.ts';
 export { consumerInfo, deleteConsumer, ensureConsumer } from './consumers.ts';
 export type { CorePublishOptions } from './core-publisher.ts';
+export {
+  type DeadLetterMaxDeliveriesOptions,
+  deadLetterMaxDeliveries,
+  type Rescue,
+} from './dead-letter-max-deliveries.ts';
 export {
   type Environment,
   type NatsSettings,
