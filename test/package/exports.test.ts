@@ -1,5 +1,6 @@
 import * as millrace from 'millrace';
 import * as memory from 'millrace/memory';
+import * as nats from 'millrace/nats';
 import * as testing from 'millrace/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -115,6 +116,58 @@ describe('exported names', () => {
         "purgeStream",
         "resumeConsumer",
         "streamInfo",
+      ]
+    `);
+  });
+
+  it('of millrace/nats', () => {
+    expect(namesOf(nats)).toMatchInlineSnapshot(`
+      [
+        "AuthenticationFailedError",
+        "BucketNotFoundError",
+        "ConnectionFailedError",
+        "ConnectionLostError",
+        "JetStreamApiError",
+        "JetStreamUnavailableError",
+        "KeyExistsError",
+        "PermissionDeniedError",
+        "UnsupportedByServerError",
+        "WrongRevisionError",
+        "advisories",
+        "advisoryCodec",
+        "bucketInfo",
+        "cloudEventsCodec",
+        "connectNats",
+        "connectionStatus",
+        "consumerInfo",
+        "consumerNames",
+        "deadLetterMaxDeliveries",
+        "decodeHeaders",
+        "deleteBucket",
+        "deleteConsumer",
+        "deleteMessage",
+        "deleteStream",
+        "encodeHeaders",
+        "ensureBucket",
+        "ensureConsumer",
+        "ensureStream",
+        "getMessage",
+        "jetstreamFeatures",
+        "jetstreamTransport",
+        "kvDedupeStore",
+        "kvStore",
+        "listConsumers",
+        "listStreams",
+        "natsOptionsFromEnvironment",
+        "natsSettingsFromEnvironment",
+        "natsTransport",
+        "pauseConsumer",
+        "purgeStream",
+        "resumeConsumer",
+        "streamInfo",
+        "streamNames",
+        "toEvent",
+        "toMessage",
       ]
     `);
   });
