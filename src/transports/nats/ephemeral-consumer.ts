@@ -12,6 +12,8 @@ export interface EphemeralConsumer {
   readonly filter: readonly string[];
   readonly from: StartPosition;
   readonly prefetch: number;
+  /** Whether it is only read: nothing is acked, and nothing comes again. */
+  readonly ordered: boolean;
 }
 
 /** After this time without a reader the server forgets it, if nobody could delete it, in ns. */
@@ -49,12 +51,13 @@ export function deleteEphemeral(api: JetStreamApi, stream: string, name: string)
   );
 }
 
-function configOf({ name, filter, from, prefetch }: EphemeralConsumer): Readonly<Record<string, unknown>> {
+function configOf({ name, filter, from, prefetch, ordered }: EphemeralConsumer): Readonly<Record<string, unknown>> {
   return {
     name,
-    ack_policy: 'explicit',
     inactive_threshold: INACTIVE_THRESHOLD,
-    max_ack_pending: Math.max(1_000, prefetch),
+    ...(ordered
+      ? { ack_policy: 'none', max_deliver: 1, mem_storage: true, num_replicas: 1 }
+      : { ack_policy: 'explicit', max_ack_pending: Math.max(1_000, prefetch) }),
     ...startOf(from),
     ...(filter.length === 1 ? { filter_subject: filter[0] } : {}),
     ...(filter.length > 1 ? { filter_subjects: filter } : {}),

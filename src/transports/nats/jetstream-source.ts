@@ -1,20 +1,28 @@
-import { defer, Observable, type SchedulerLike, switchMap } from 'rxjs';
-import { NO_HEADERS } from '../../core/addressing.ts';
+import {
+  catchError,
+  defer,
+  map,
+  Observable,
+  of,
+  type SchedulerLike,
+  type Subscription,
+  switchMap,
+  timeout,
+} from 'rxjs';
 import { deadlines } from '../../core/deadlines.ts';
-import type { MessageHeaders, SubscriptionInfo } from '../../core/delivery.ts';
-import type { Event } from '../../core/event.ts';
+import type { SubscriptionInfo } from '../../core/delivery.ts';
 import type { Attachment, Puller } from '../../core/puller.ts';
-import { undecodable } from '../../core/undecodable.ts';
 import { attemptAt, attemptOffset, readAckAddress } from './ack-address.ts';
-import { type ClientMessage, headerBlockIs, headerBlockOf } from './client.ts';
+import type { ClientMessage } from './client.ts';
 import { confirmAck } from './confirm-ack.ts';
 import type { ConsumerFacts } from './consumer-lookup.ts';
+import { handBack } from './hand-back.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
-import { JetStreamDelivery, type JetStreamOwner, type Settlement } from './jetstream-delivery.ts';
-import { headersBeside, isPlainBlock, originalHeaders, PLAIN_BLOCK } from './jetstream-headers.ts';
+import type { JetStreamDelivery, JetStreamOwner, Settlement } from './jetstream-delivery.ts';
 import { missedDeliveries } from './missed-deliveries.ts';
 import type { NatsCodec } from './nats-codec.ts';
 import { type PriorityOptions, pullLoop } from './pull-loop.ts';
+import { readDelivery, readHeaders } from './read-delivery.ts';
 
 /** Options for {@link jetstreamSource}. */
 export interface JetStreamSourceOptions extends PriorityOptions {
@@ -39,6 +47,9 @@ const WORKING = /* @__PURE__ */ encoder.encode('+WPI');
 
 const NANOS = 1_000_000;
 
+/** How long the server may take, at the end, to say what it has delivered, in ms. */
+const LEAVE_TIMEOUT = 1_000;
+
 /** The longest delay that JetStream's nanoseconds hold with room to spare, in ms. */
 const LONGEST_NAK = 3e12;
 
@@ -57,11 +68,15 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   /** A server before 2.10.4 takes a `+TERM` with a reason for nothing, and delivers again. */
   const saysWhy = facts.apiLevel >= 1;
   const out = deadlines<JetStreamDelivery>(scheduler, expire);
-  const missed = missedDeliveries(wire, facts);
+  const missed = missedDeliveries(facts);
   let unsettled = 0;
   let offset = -1;
   let detached = false;
   let last: JetStreamDelivery | undefined;
+  /** What is handed back at the end, until it is sent, and until it has arrived. */
+  let returning: JetStreamDelivery[] | undefined;
+  let going: JetStreamDelivery[] = [];
+  let leaving: Subscription | undefined;
 
   const info: SubscriptionInfo = {
     stream,
@@ -73,7 +88,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     draining: puller.draining,
   };
 
-  const owner: JetStreamOwner = { info, settle, confirm, extend, headers };
+  const owner: JetStreamOwner = { info, settle, confirm, extend, headers: (delivery) => readHeaders(delivery, codec) };
   const loop = pullLoop(
     api,
     {
@@ -87,7 +102,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
       room: () => puller.prefetch - unsettled,
       receive,
       look: (atMost) =>
-        defer(() => options.look(resumeAt())).pipe(switchMap((found) => missed.handBack(found, atMost))),
+        defer(() => options.look(resumeAt())).pipe(switchMap((found) => handBack(wire, missed.find(found, atMost)))),
       restarted: () => puller.status({ kind: 'sourceRestarted', stream, consumer }),
       fail: (error) => puller.error(error),
     },
@@ -99,14 +114,14 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     if (offset < 0) offset = attemptOffset(ackAddress);
     const attempt = attemptAt(ackAddress, offset);
     if (attempt > 1) supersede(ackAddress);
-    const delivery = read(message, ackAddress, attempt);
+    const delivery = readDelivery(message, owner, codec, ackAddress, attempt, name);
     ledger.received += 1;
     unsettled += 1;
     missed.received(delivery);
     out.start(delivery, leases.length === 1 ? firstLease : leaseOf(attempt));
     if (options.ephemeral) last = delivery;
     // Nobody is left to take it, or it comes from a request that was given up: somebody else may have it at once.
-    if (detached || unsettled > puller.prefetch) handBack(delivery);
+    if (detached || unsettled > puller.prefetch) settle(delivery, 'nak', 0, undefined);
     else puller.next(delivery);
   }
 
@@ -116,28 +131,6 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     let first = last.position.sequence + 1;
     for (const { position } of out) first = Math.min(first, position.sequence);
     return first;
-  }
-
-  function read(message: ClientMessage, ackAddress: string, attempt: number): JetStreamDelivery {
-    const isPlain = headerBlockIs(message, isPlainBlock);
-    const frame = { headers: isPlain ? PLAIN_BLOCK : headerBlockOf(message), data: message.data };
-    let event: Event;
-    try {
-      event = codec.decode(frame);
-    } catch (failure) {
-      const { sequence } = readAckAddress(ackAddress);
-      const wrapped = undecodable(frame, failure, { id: `${stream}-${sequence}`, source: name });
-      return new JetStreamDelivery(message, owner, wrapped, ackAddress, attempt, failure, undefined);
-    }
-    return new JetStreamDelivery(
-      message,
-      owner,
-      event,
-      ackAddress,
-      attempt,
-      undefined,
-      isPlain ? NO_HEADERS : undefined,
-    );
   }
 
   function leaseOf(attempt: number): number {
@@ -161,6 +154,13 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     release();
   }
 
+  /** Takes back what nobody can settle any more. */
+  function lose(delivery: JetStreamDelivery): void {
+    if (delivery.lost) return;
+    out.end(delivery);
+    expire(delivery);
+  }
+
   function release(): void {
     unsettled -= 1;
     if (unsettled === 0 && detached) out.stop();
@@ -178,28 +178,40 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     delay: number,
     reason: string | undefined,
   ): boolean {
+    if (wire.closed) lose(delivery);
     if (delivery.lost) return settleLate(delivery, settlement, true);
     if (settlement === 'ack') wire.ack(delivery.ackAddress);
+    else if (settlement === 'nak' && delay === 0 && returning !== undefined) return holdBack(delivery, returning);
     else wire.publish(delivery.ackAddress, payloadOf(settlement, delay, saysWhy ? reason : undefined));
     close(delivery, settlement, delay);
     return true;
   }
 
   function close(delivery: JetStreamDelivery, settlement: Settlement, delay: number): void {
+    book(delivery, settlement, delay);
+    release();
+  }
+
+  function book(delivery: JetStreamDelivery, settlement: Settlement, delay: number): void {
     delivery.settlement = settlement;
     out.end(delivery);
     if (settlement === 'ack') ledger.acked += 1;
     else if (settlement === 'term') ledger.termed += 1;
     else if (delay === 0 && (puller.draining.aborted || detached)) ledger.returned += 1;
     else ledger.naked += 1;
-    release();
+  }
+
+  function holdBack(delivery: JetStreamDelivery, held: JetStreamDelivery[]): true {
+    book(delivery, 'nak', 0);
+    held.push(delivery);
+    return true;
   }
 
   /** The work was done, so a late ack still counts; a late nak or term may concern somebody else's run by now. */
   function settleLate(delivery: JetStreamDelivery, settlement: Settlement, send: boolean): boolean {
     ledger.late += 1;
     puller.status({ kind: 'lateSettle', ...identify(delivery), settlement });
-    if (settlement !== 'ack') return false;
+    if (settlement !== 'ack' || wire.closed) return false;
     if (send) wire.ack(delivery.ackAddress);
     delivery.settlement = 'ack';
     ledger.expired -= 1;
@@ -217,36 +229,64 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     });
   }
 
+  /** A lease that is over is not to be kept: the process was busy, and has yet to see it. */
   function extend(delivery: JetStreamDelivery): void {
+    if (wire.closed || delivery.deadline <= scheduler.now()) return;
     wire.publish(delivery.ackAddress, WORKING);
     out.start(delivery, delivery.lease);
   }
 
-  function headers({ message, failure }: JetStreamDelivery): MessageHeaders {
-    const frame = { headers: headerBlockOf(message), data: message.data };
-    return failure === undefined ? headersBeside(codec, frame) : originalHeaders(frame);
+  /**
+   * What goes back at the end waits until the server has forgotten this subscription's requests: as long as it has some,
+   * it tries to answer them with what comes back, finds nobody, and puts that behind the rest. What it has sent into the
+   * void goes back with it. Then it comes to others in the stream's order.
+   */
+  function leave(): void {
+    const ended = loop.stop();
+    if (options.ephemeral || !wire.connected) return;
+    returning = [];
+    leaving = ended
+      .pipe(
+        switchMap((atMost) => options.look(undefined).pipe(map((found) => missed.find(found, atMost)))),
+        timeout({ first: LEAVE_TIMEOUT, scheduler }),
+        catchError(() => of([])), // what got lost comes after its lease
+        switchMap((lost) => handBack(wire, [...held().map(({ ackAddress }) => ackAddress), ...lost])),
+      )
+      .subscribe({ complete: left });
   }
 
-  function handBack(delivery: JetStreamDelivery): void {
-    wire.publish(delivery.ackAddress, NAK);
-    close(delivery, 'nak', 0);
+  function held(): readonly JetStreamDelivery[] {
+    const deliveries = returning ?? [];
+    returning = undefined;
+    going = deliveries.sort((a, b) => a.position.sequence - b.position.sequence);
+    return going;
+  }
+
+  function left(): void {
+    leaving = undefined;
+    for (const _ of going.splice(0)) release();
+    puller.settled();
   }
 
   return {
     get unsettled() {
-      return unsettled;
+      return leaving === undefined ? unsettled : Math.max(1, unsettled);
     },
     detach() {
       if (detached) return;
       detached = true;
-      loop.stop();
+      leave();
       if (unsettled === 0) out.stop();
     },
     abandon(reason) {
       const mine = [...out];
       for (const delivery of mine) {
         delivery.abort(reason);
-        if (delivery.settled) continue;
+        if (delivery.settled || delivery.lost) continue;
+        if (wire.closed) {
+          lose(delivery);
+          continue;
+        }
         wire.publish(delivery.ackAddress, NAK);
         delivery.settlement = 'nak';
         out.end(delivery);

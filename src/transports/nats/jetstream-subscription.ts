@@ -13,10 +13,16 @@ import { JetStreamUnavailableError } from './errors.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
 import { jetstreamSource } from './jetstream-source.ts';
 import type { NatsCodec } from './nats-codec.ts';
+import { orderedSource } from './ordered-source.ts';
 import type { PriorityOptions } from './pull-loop.ts';
 
 /** Options for the JetStream transport's `subscribe`. */
 export interface JetStreamSubscribeOptions extends StreamSubscribeOptions, PriorityOptions {
+  /**
+   * Without `consumer`: reads each message once, in the stream's order, without leases and acks, as a replay does.
+   * Settling a delivery makes room for the next one, and nothing comes again. @defaultValue `false`
+   */
+  readonly ordered?: boolean;
   /** How long one request for messages lives on the server, in ms. @defaultValue `30_000` */
   readonly expires?: number;
   /**
@@ -67,6 +73,7 @@ function open(
 ): Attachment {
   const { stream, scheduler = api.wire.scheduler } = options;
   const own = options.consumer === undefined ? ephemeralOf(options, puller.prefetch) : undefined;
+  if (own?.ordered === true) return openOrdered(api, options, own, codec, name, puller);
   const consumer = own?.name ?? (options.consumer as string);
   const found = lookUpConsumer(api, stream, consumer);
   const start = own === undefined ? found : createEphemeral(api, own).pipe(switchMap(() => found));
@@ -112,12 +119,60 @@ function open(
   };
 }
 
+/** Makes a consumer that is only read, and reads it. */
+function openOrdered(
+  api: JetStreamApi,
+  options: JetStreamSubscribeOptions,
+  consumer: EphemeralConsumer,
+  codec: NatsCodec,
+  name: string,
+  puller: Puller,
+): Attachment {
+  const { scheduler = api.wire.scheduler, expires = DEFAULT_EXPIRES, heartbeat = DEFAULT_HEARTBEAT } = options;
+  let source: Attachment | undefined;
+  let detached = false;
+
+  const opening = createEphemeral(api, consumer)
+    .pipe(untilAnswered(scheduler))
+    .subscribe({
+      error: (error: unknown) => puller.error(error),
+      complete() {
+        source = orderedSource(api, puller, { consumer, codec, name, expires, heartbeat });
+        if (detached) source.detach();
+      },
+    });
+
+  return {
+    get unsettled() {
+      return source?.unsettled ?? 0;
+    },
+    detach() {
+      if (detached) return;
+      detached = true;
+      opening.unsubscribe();
+      source?.detach();
+      if (api.wire.closed) return;
+      deleteEphemeral(api, consumer.stream, consumer.name).subscribe({
+        error: (error: unknown) => api.wire.report(error),
+      });
+    },
+    abandon: (reason) => source?.abandon(reason) ?? 0,
+  };
+}
+
 function ephemeralOf(
-  { stream, filter = [], from = 'all' }: JetStreamSubscribeOptions,
+  { stream, filter = [], from = 'all', ordered = false }: JetStreamSubscribeOptions,
   prefetch: number,
 ): EphemeralConsumer {
   const patterns = typeof filter === 'string' ? [filter] : filter;
-  return { stream, name: `ephemeral-${randomUUID()}`, filter: patterns, from, prefetch };
+  return {
+    stream,
+    name: `${ordered ? 'ordered' : 'ephemeral'}-${randomUUID()}`,
+    filter: patterns,
+    from,
+    prefetch,
+    ordered,
+  };
 }
 
 /** A cluster that elects a leader, or a server that has just started, does not answer for a while. */
@@ -134,7 +189,9 @@ function untilAnswered<T>(scheduler: SchedulerLike): (source: Observable<T>) => 
 function check(options: JetStreamSubscribeOptions): void {
   checkSubscribeOptions(options, 'stream');
   const { expires = DEFAULT_EXPIRES, heartbeat = DEFAULT_HEARTBEAT } = options;
-  const { group, minPending, minAckPending, priority } = options;
+  const { group, minPending, minAckPending, priority, ordered, consumer } = options;
+  if (ordered === true && (consumer ?? group) !== undefined)
+    throw new TypeError(`'ordered' and '${consumer === undefined ? 'group' : 'consumer'}' exclude each other`);
   wholeNumber('expires', expires);
   wholeNumber('heartbeat', heartbeat);
   if (heartbeat < MIN_HEARTBEAT) throw new RangeError(`'heartbeat' must be at least ${MIN_HEARTBEAT} ms`);

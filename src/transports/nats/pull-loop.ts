@@ -1,4 +1,4 @@
-import { type Observable, type Subscription, timeout } from 'rxjs';
+import { AsyncSubject, type Observable, type Subscription, timeout } from 'rxjs';
 import { ConsumerConflictError, ConsumerNotFoundError, StreamNotFoundError } from '../../core/errors.ts';
 import { nextTurn } from '../../core/next-turn.ts';
 import { type ClientMessage, headerBlockOf } from './client.ts';
@@ -54,8 +54,13 @@ export interface PullTarget {
 export interface PullLoop {
   /** There is more room than before. */
   pull(): void;
-  /** Ends the pull at once; `receive` is still called with what was on its way. */
-  stop(): void;
+  /** Gives up what was asked for, and looks before it asks again. */
+  restart(): void;
+  /**
+   * Ends the pull at once; `receive` is still called with what was on its way. Emits when all of it has arrived: how many
+   * messages had been asked for, of which some may have got lost.
+   */
+  stop(): Observable<number>;
 }
 
 /** Before asking again where the server could not answer, in ms: doubled up to the last one. */
@@ -91,6 +96,7 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
   let pulls = 0;
   let pin: string | undefined;
   let stopped = false;
+  const ended = new AsyncSubject<number>();
   let suspended = !wire.connected;
   let delay = FIRST_DELAY;
   let patience = FIRST_PATIENCE;
@@ -251,16 +257,22 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
     target.fail(error);
   }
 
-  function stop(): void {
-    if (stopped) return;
+  function stop(): Observable<number> {
+    if (stopped) return ended;
     stopped = true;
     suspend();
     changes.unsubscribe();
+    const arrived = () => {
+      ended.next(missed);
+      ended.complete();
+    };
     // Tells the server, and lets what is on its way still arrive, to be handed back.
-    if (!wire.closed) subscription.drain().catch((error: unknown) => wire.report(error));
+    if (wire.closed) arrived();
+    else subscription.drain().then(arrived, (error: unknown) => ended.error(error));
+    return ended;
   }
 
-  return { pull, stop };
+  return { pull, restart: lookAgain, stop };
 }
 
 function tailOf({ expires, heartbeat, group, minPending, minAckPending, priority }: PullOptions): string {
