@@ -75,7 +75,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   let last: JetStreamDelivery | undefined;
   /** What is handed back at the end, until it is sent, and until it has arrived. */
   let returning: JetStreamDelivery[] | undefined;
-  let going: JetStreamDelivery[] = [];
+  const going: JetStreamDelivery[] = [];
   let leaving: Subscription | undefined;
 
   const info: SubscriptionInfo = {
@@ -107,6 +107,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
       fail: (error) => puller.error(error),
     },
   );
+  const connection = wire.changes$.subscribe({ complete: loseAll });
   loop.pull();
 
   function receive(message: ClientMessage): void {
@@ -161,9 +162,20 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     expire(delivery);
   }
 
+  /** The connection is closed. */
+  function loseAll(): void {
+    for (const delivery of [...out]) lose(delivery);
+  }
+
+  /** Nothing is left of it. */
+  function end(): void {
+    out.stop();
+    connection.unsubscribe();
+  }
+
   function release(): void {
     unsettled -= 1;
-    if (unsettled === 0 && detached) out.stop();
+    if (unsettled === 0 && detached) end();
     puller.settled();
     loop.pull();
   }
@@ -255,11 +267,13 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
       .subscribe({ complete: left });
   }
 
+  /** Ends the wait: what is handed back from now on goes at once. */
   function held(): readonly JetStreamDelivery[] {
     const deliveries = returning ?? [];
     returning = undefined;
-    going = deliveries.sort((a, b) => a.position.sequence - b.position.sequence);
-    return going;
+    deliveries.sort((a, b) => a.position.sequence - b.position.sequence);
+    going.push(...deliveries);
+    return deliveries;
   }
 
   function left(): void {
@@ -276,10 +290,15 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
       if (detached) return;
       detached = true;
       leave();
-      if (unsettled === 0) out.stop();
+      if (unsettled === 0) end();
     },
     abandon(reason) {
       const mine = [...out];
+      if (leaving !== undefined) {
+        leaving.unsubscribe();
+        for (const { ackAddress } of held()) if (!wire.closed) wire.publish(ackAddress, NAK);
+        left();
+      }
       for (const delivery of mine) {
         delivery.abort(reason);
         if (delivery.settled || delivery.lost) continue;

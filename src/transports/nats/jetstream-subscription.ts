@@ -8,6 +8,7 @@ import { checkSubscribeOptions, DEFAULT_PREFETCH, type StreamSubscribeOptions } 
 import type { StartPosition } from '../../core/transport.ts';
 import type { TransportLife } from '../../core/transport-life.ts';
 import { type ConsumerFacts, lookUpConsumer } from './consumer-lookup.ts';
+import { endWithConnection } from './end-with-connection.ts';
 import { createEphemeral, deleteEphemeral, type EphemeralConsumer } from './ephemeral-consumer.ts';
 import { JetStreamUnavailableError } from './errors.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
@@ -60,6 +61,7 @@ export function jetstreamSubscription(
         settled,
       }),
     );
+    endWithConnection(api.wire, subscriber);
   }).pipe(share());
 }
 
