@@ -21,7 +21,7 @@ import {
   type StreamConfig,
 } from 'millrace/nats';
 import { type Anomalies, formatHistory, type History, type HistoryReport, history } from 'millrace/testing';
-import { firstValueFrom, lastValueFrom, type Observable, Subscription, timer, toArray } from 'rxjs';
+import { firstValueFrom, lastValueFrom, type Observable, Subscription, tap, timer, toArray } from 'rxjs';
 import { expect, type TestContext } from 'vitest';
 import { clients, type NatsClient, type RawConnection } from '../support/nats/connect.ts';
 import { type NatsCluster, startNatsCluster } from '../support/nats/nats-cluster.ts';
@@ -63,7 +63,7 @@ export interface StartOptions extends ConsumeOptions {
   readonly transport?: JetStreamTransport;
   readonly subscribe?: Partial<JetStreamSubscribeOptions>;
   /** What is done for each event. @defaultValue waits for some milliseconds */
-  readonly work?: (delivery: Delivery) => Observable<unknown> | undefined;
+  readonly work?: (delivery: Delivery) => Observable<unknown>;
 }
 
 /** A stream of orders, a consumer, and a record of all that happens to them. */
@@ -182,18 +182,7 @@ export async function faultRig(test: TestContext, options: FaultRigOptions): Pro
       const state = { error: undefined as unknown, ended: false };
       const handler = record.handler((delivery: Delivery) => {
         const { id } = delivery.event;
-        const did = () => void effects.set(id, (effects.get(id) ?? 0) + 1);
-        const doing = work(delivery);
-        if (doing === undefined) return did();
-        return new Promise<void>((resolve, reject) => {
-          doing.subscribe({
-            error: reject,
-            complete() {
-              did();
-              resolve();
-            },
-          });
-        });
+        return work(delivery).pipe(tap({ complete: () => effects.set(id, (effects.get(id) ?? 0) + 1) }));
       });
       const running = on
         .subscribe({ stream, consumer: CONSUMER, prefetch: 64, ...subscribe })

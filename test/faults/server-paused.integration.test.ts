@@ -26,7 +26,7 @@ describeOnLatestServer('jetstreamTransport', (binary) => {
       await published;
       await rig.done();
 
-      expect(atPause).toBeLessThan(200);
+      expect(atPause).toBeLessThan(400);
       // The server took back what was out before it read that it was worked on, or settled.
       expect(unexplained(rig.record, faultEnd)).toEqual([]);
       expect(repeated(rig.record)).toBeLessThanOrEqual(4 * 64);
