@@ -24,7 +24,7 @@
 // Exit code: 0 when the account adds up, 1 when it does not, 2 for bad arguments, 3 when the server cannot be used, 130 after
 // Ctrl-C (which drains first).
 import { consume, exponential, redrive } from 'millrace';
-import { lastValueFrom, tap } from 'rxjs';
+import { lastValueFrom, tap, timeout } from 'rxjs';
 import { type Account, openAccount } from './account.ts';
 import { backlog, whenIdle } from './broker.ts';
 import { laneOf } from './events.ts';
@@ -113,7 +113,7 @@ process.stdout.write(json ? asJson(closed, outcome) : asText(closed, outcome), (
 
 /** Asks the broker what is left, and leaves nothing behind there. */
 async function closeAccount(): Promise<Account> {
-  const drain = await lastValueFrom(transport.drain({ grace: 2_000 }));
+  const drain = await lastValueFrom(transport.drain({ grace: 2_000 }).pipe(timeout(10_000))); // a server may be gone
   const evidence = { work: await backlog(broker, work), dead: await backlog(broker, dead), drain };
   await broker.close();
   return account.close(evidence);

@@ -14,8 +14,8 @@ import { combineLatest, concat, lastValueFrom, map } from 'rxjs';
 import type { Broker } from './broker.ts';
 import { streamsOf } from './streams.ts';
 
-/** What a run does without its server: it tries for so long, in ms, and then fails. */
-const reconnect = { attempts: 8, wait: 250 };
+/** A connection that is lost for a moment is found again soon. Where it is not, what waits for an answer ends the run. */
+const reconnect = { wait: 250 };
 
 /**
  * Connects, and makes the streams of this run. The server may have others, and other runs at the same time; credentials
