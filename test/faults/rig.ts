@@ -24,7 +24,6 @@ import { type Anomalies, formatHistory, type History, type HistoryReport, histor
 import { firstValueFrom, lastValueFrom, type Observable, Subscription, tap, timer, toArray } from 'rxjs';
 import { expect, type TestContext } from 'vitest';
 import { clients, type NatsClient, type RawConnection } from '../support/nats/connect.ts';
-import { type NatsCluster, startNatsCluster } from '../support/nats/nats-cluster.ts';
 import { type NatsServerOptions, type NatsServerProcess, startNatsServer } from '../support/nats/nats-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/nats/proxy.ts';
 import { until } from '../support/nats/wait-for.ts';
@@ -101,13 +100,6 @@ export async function serverFor(test: TestContext, options: NatsServerOptions = 
     process.stderr.write(`${test.task.name}: the server said last:\n${server.log.split('\n').slice(-30).join('\n')}\n`);
   });
   return server;
-}
-
-/** Starts a cluster for a test that runs beside others. */
-export async function clusterFor(test: TestContext): Promise<NatsCluster> {
-  const cluster = await startNatsCluster();
-  test.onTestFinished(() => cluster.stop());
-  return cluster;
 }
 
 /** Starts a proxy for a test that runs beside others. */
@@ -280,7 +272,7 @@ export function repeated({ entries }: History): number {
   return received.length - new Set(received).size;
 }
 
-export function subjectOf({ event }: Pick<Delivery, 'event'>): unknown {
+function subjectOf({ event }: Pick<Delivery, 'event'>): unknown {
   return event.subject;
 }
 
