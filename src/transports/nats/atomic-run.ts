@@ -6,7 +6,7 @@ import { PublishError } from '../../core/errors.ts';
 import type { Receipt } from '../../core/transport.ts';
 import type { ClientMessage } from './client.ts';
 import type { InboxEntry } from './inbox.ts';
-import type { NatsMessage } from './nats-codec.ts';
+import type { SentMessage } from './nats-codec.ts';
 import type { PubAck } from './pub-ack.ts';
 import { encodeMessage, type PublishJob, type PublishOwner, type PublishPlan } from './publish-job.ts';
 import { retryDelay } from './publish-options.ts';
@@ -44,7 +44,7 @@ export function atomicRun(owner: PublishOwner, plan: PublishPlan, subscriber: Su
   let unheard = 0;
   let ended = false;
 
-  function encodeBatch(): readonly NatsMessage[] {
+  function encodeBatch(): readonly SentMessage[] {
     const id = randomUUID();
     return messages.map((message, index) => {
       const headers = { ...plan.extra?.(index), 'Nats-Batch-Id': id, 'Nats-Batch-Sequence': String(index + 1) };

@@ -100,20 +100,19 @@ function writtenAgain({ headers }: ClientMessage): Uint8Array | undefined {
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 
-/** Sends lines of the protocol as they are; undefined where a client has no such thing. */
-export function lineWriterOf(client: NatsConnectionLike): ((lines: Uint8Array, messages: number) => void) | undefined {
-  const { protocol } = client as NatsConnectionLike & { readonly protocol?: LineProtocol };
-  if (typeof protocol?.sendCommand !== 'function' || typeof protocol.outMsgs !== 'number') return undefined;
-  return (lines, messages) => {
-    protocol.outMsgs += messages;
-    protocol.sendCommand(lines);
-  };
+/** What both clients write with: lines of the protocol as they are. */
+export interface LineProtocol {
+  outMsgs: number;
+  outBytes: number;
+  readonly noMorePublishing: boolean;
+  sendCommand(command: Uint8Array, ...payloads: Uint8Array[]): void;
 }
 
-/** What both clients write with. */
-interface LineProtocol {
-  outMsgs: number;
-  sendCommand(command: Uint8Array): void;
+/** Returns what a client writes with; undefined where it has no such thing. */
+export function lineProtocolOf(client: NatsConnectionLike): LineProtocol | undefined {
+  const { protocol } = client as NatsConnectionLike & { readonly protocol?: LineProtocol };
+  if (typeof protocol?.sendCommand !== 'function' || typeof protocol.outMsgs !== 'number') return undefined;
+  return protocol;
 }
 
 /** A header block in the place of a client's own headers: of those, a client asks for nothing but the bytes. */

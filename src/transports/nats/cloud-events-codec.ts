@@ -2,6 +2,7 @@ import type { DataCodec } from '../../core/data-codec.ts';
 import type { MessageHeaders } from '../../core/delivery.ts';
 import { DecodeError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
+import { jsonOfEvent } from '../../core/json-encoding.ts';
 import { decodeJsonBatch, decodeJsonEvent, encodeJsonEvent, type JsonFormatOptions } from '../../core/json-format.ts';
 import { encodeUtf8 } from '../../core/utf8.ts';
 import { validateEvent } from '../../core/validate-event.ts';
@@ -9,9 +10,9 @@ import { readAttributes } from './attribute-headers.ts';
 import { decodeBinary, encodeBinary } from './binary-mode.ts';
 import { beginsBinary, contentModeOf } from './content-mode.ts';
 import { decodeHeaders, HEADER_VERSION, headerEntries, headerLine } from './headers.ts';
-import type { NatsCodec, NatsMessage } from './nats-codec.ts';
+import type { NatsCodec, NatsMessage, TextMessage } from './nats-codec.ts';
 
-export type { NatsCodec, NatsMessage } from './nats-codec.ts';
+export type { NatsCodec, NatsMessage, TextMessage } from './nats-codec.ts';
 
 /** Options for {@link cloudEventsCodec}. */
 export interface CloudEventsCodecOptions {
@@ -73,7 +74,12 @@ export function cloudEventsCodec(options: CloudEventsCodecOptions = {}): NatsCod
     }
   }
 
+  function encodeText(event: Event, headers: MessageHeaders | undefined): TextMessage {
+    return { headers: structuredText(headers), data: jsonOfEvent(event, dataCodecs) };
+  }
+
   return {
+    ...(mode === 'structured' && { encodeText }),
     encode(event, headers) {
       if (mode === 'structured') return { headers: structuredBlock(headers), data: encodeJsonEvent(event, format) };
       const { lines, data } = encodeBinary(event, dataCodecs);
@@ -123,14 +129,20 @@ export function toMessage(event: Event, options: ToMessageOptions = {}): NatsMes
 
 const STRUCTURED_LINES = `${HEADER_VERSION}Content-Type: application/cloudevents+json\r\n`;
 /** Shared by all messages that have no headers but this. */
-const STRUCTURED_BLOCK = /* @__PURE__ */ encodeUtf8(`${STRUCTURED_LINES}\r\n`);
+const STRUCTURED_TEXT = `${STRUCTURED_LINES}\r\n`;
+const STRUCTURED_BLOCK = /* @__PURE__ */ encodeUtf8(STRUCTURED_TEXT);
 
 /** Where there are no headers, these are handed out. */
 const NO_HEADERS: MessageHeaders = /* @__PURE__ */ Object.freeze({});
 
 function structuredBlock(headers: MessageHeaders | undefined): Uint8Array {
+  const text = structuredText(headers);
+  return text === STRUCTURED_TEXT ? STRUCTURED_BLOCK : encodeUtf8(text);
+}
+
+function structuredText(headers: MessageHeaders | undefined): string {
   const lines = linesBeside(headers);
-  return lines === '' ? STRUCTURED_BLOCK : encodeUtf8(`${STRUCTURED_LINES}${lines}\r\n`);
+  return lines === '' ? STRUCTURED_TEXT : `${STRUCTURED_LINES}${lines}\r\n`;
 }
 
 function linesBeside(headers: MessageHeaders | undefined): string {

@@ -4,7 +4,7 @@ import { PublishError, TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import type { PublishOptions, Receipt } from '../../core/transport.ts';
 import type { CoreContext } from './core-context.ts';
-import type { NatsMessage } from './nats-codec.ts';
+import type { SentMessage } from './nats-codec.ts';
 import type { Wire } from './wire.ts';
 
 /** Options for publishing on core NATS. */
@@ -30,17 +30,18 @@ const MESSAGE_ID = 'Nats-Msg-Id';
 export function corePublisher(
   context: CoreContext,
 ): (events: Event | readonly Event[], options?: CorePublishOptions) => Observable<Receipt> {
-  const { wire, life, codec, addresses, send } = context;
+  const { wire, life, addresses, send } = context;
 
   /** The message id travels only where it was asked for. */
-  function encode({ event, headers, messageId }: Outgoing, { messageId: wanted }: CorePublishOptions): NatsMessage {
+  function encode({ event, headers, messageId }: Outgoing, { messageId: wanted }: CorePublishOptions): SentMessage {
     const named = wanted !== undefined && messageId !== undefined;
-    return codec.encode(event, named ? { ...headers, [MESSAGE_ID]: messageId } : headers);
+    return context.encode(event, named ? { ...headers, [MESSAGE_ID]: messageId } : headers);
   }
 
   function publishOne(event: Event, options: CorePublishOptions, subscriber: Subscriber<Receipt>): void {
     const outgoing = addresses.prepare(event, options);
-    send(outgoing.address, encode(outgoing, options));
+    const { data, headers } = encode(outgoing, options);
+    send(outgoing.address, data, headers);
     subscriber.next({ address: outgoing.address, stored: false, duplicate: false });
     subscriber.complete();
   }
@@ -55,7 +56,8 @@ export function corePublisher(
     const receipts: Receipt[] = [];
     for (const [index, { address }] of outgoing.entries()) {
       if (subscriber.closed) return;
-      send(address, messages[index] as NatsMessage);
+      const { data, headers } = messages[index] as SentMessage;
+      send(address, data, headers);
       const receipt: Receipt = { address, stored: false, duplicate: false };
       if (options.flush === true) receipts.push(receipt);
       else subscriber.next(receipt);

@@ -3,7 +3,6 @@ import type { Event } from '../../core/event.ts';
 import type { IncomingRequest } from '../../core/transport.ts';
 import type { OpenRequest } from './cancellation.ts';
 import type { ClientMessage } from './client.ts';
-import type { NatsMessage } from './nats-codec.ts';
 import { type AskerTerms, errorHeaders } from './request-headers.ts';
 
 /** Who sends a request's answers, and keeps account of it. */
@@ -96,10 +95,3 @@ export class Incoming implements IncomingRequest, OpenRequest {
     return true;
   }
 }
-
-/** An empty message: the end of the replies, or an error that its headers tell. */
-export function emptyMessage(headers: Uint8Array | undefined): NatsMessage {
-  return { headers, data: NOTHING };
-}
-
-const NOTHING = /* @__PURE__ */ new Uint8Array(0);

@@ -41,6 +41,7 @@ export interface JetStreamSourceOptions extends PriorityOptions {
 
 /** What a settlement is, as JetStream reads it; an ack is nothing at all. */
 const encoder = /* @__PURE__ */ new TextEncoder();
+const ACK = '';
 const NAK = /* @__PURE__ */ encoder.encode('-NAK');
 const TERM = /* @__PURE__ */ encoder.encode('+TERM');
 const WORKING = /* @__PURE__ */ encoder.encode('+WPI');
@@ -192,7 +193,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   ): boolean {
     if (wire.closed) lose(delivery);
     if (delivery.lost) return settleLate(delivery, settlement, true);
-    if (settlement === 'ack') wire.ack(delivery.ackAddress);
+    if (settlement === 'ack') wire.publish(delivery.ackAddress, ACK);
     else if (settlement === 'nak' && delay === 0 && returning !== undefined) return holdBack(delivery, returning);
     else wire.publish(delivery.ackAddress, payloadOf(settlement, delay, saysWhy ? reason : undefined));
     close(delivery, settlement, delay);
@@ -224,7 +225,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
     ledger.late += 1;
     puller.status({ kind: 'lateSettle', ...identify(delivery), settlement });
     if (settlement !== 'ack' || wire.closed) return false;
-    if (send) wire.ack(delivery.ackAddress);
+    if (send) wire.publish(delivery.ackAddress, ACK);
     delivery.settlement = 'ack';
     ledger.expired -= 1;
     ledger.acked += 1;

@@ -20,7 +20,7 @@ import { type CorePublishOptions, corePublisher } from './core-publisher.ts';
 import { coreSubscription } from './core-subscription.ts';
 import { followConnection } from './follow-connection.ts';
 import { handOver } from './hand-over.ts';
-import type { NatsCodec } from './nats-codec.ts';
+import { encoderOf, type NatsCodec } from './nats-codec.ts';
 import { requester } from './requester.ts';
 import { type RequestsOptions, responder } from './responder.ts';
 import { wireOf } from './wire.ts';
@@ -63,7 +63,7 @@ export function natsTransport(connection: NatsConnectionLike, options: NatsTrans
   const wire = wireOf(connection, scheduler);
   const flush = () => (wire.closed ? EMPTY : wire.flush().pipe(timeout({ first: FLUSH_TIME, scheduler })));
   const life = transportLife({ name: addresses.name, scheduler, flush });
-  const context: CoreContext = { wire, life, codec, addresses, send: handOver(wire) };
+  const context: CoreContext = { wire, life, codec, encode: encoderOf(codec), addresses, send: handOver(wire) };
   const request = requester(context);
   const requests = responder(context, askers(wire, life));
   followConnection(wire, life);

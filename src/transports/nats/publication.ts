@@ -4,7 +4,7 @@ import { STOP } from '../../core/backoff.ts';
 import { PublishError } from '../../core/errors.ts';
 import type { ClientMessage } from './client.ts';
 import type { Asker, InboxEntry } from './inbox.ts';
-import type { NatsMessage } from './nats-codec.ts';
+import type { SentMessage } from './nats-codec.ts';
 import type { PubAck } from './pub-ack.ts';
 import type { PublishOwner } from './publish-job.ts';
 import { type PublishSettings, retryDelay } from './publish-options.ts';
@@ -33,7 +33,7 @@ export class Publication implements Asker {
   /** Its place in the list that is published. */
   readonly index: number;
   readonly message: Outgoing;
-  readonly encoded: NatsMessage;
+  readonly encoded: SentMessage;
   readonly entry: InboxEntry;
   readonly since: number;
   attempts = 0;
@@ -45,7 +45,7 @@ export class Publication implements Asker {
   closed = false;
   pause: Subscription | undefined = undefined;
 
-  constructor(run: PublicationOwner, index: number, message: Outgoing, encoded: NatsMessage) {
+  constructor(run: PublicationOwner, index: number, message: Outgoing, encoded: SentMessage) {
     this.run = run;
     this.index = index;
     this.message = message;

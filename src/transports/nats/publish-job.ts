@@ -1,7 +1,8 @@
 import type { Outgoing } from '../../core/addressing.ts';
 import type { MessageHeaders } from '../../core/delivery.ts';
 import { PublishError } from '../../core/errors.ts';
-import type { NatsCodec, NatsMessage } from './nats-codec.ts';
+import { sizeAbove } from './message-size.ts';
+import type { Encoder, SentMessage } from './nats-codec.ts';
 import type { PubAckReader } from './pub-ack.ts';
 import { publishHeaders } from './publish-headers.ts';
 import type { PublishSettings } from './publish-options.ts';
@@ -32,7 +33,7 @@ export interface PublishJob {
 /** What the jobs of one publisher share. */
 export interface PublishOwner {
   readonly wire: Wire;
-  readonly codec: NatsCodec;
+  readonly encode: Encoder;
   readonly readAck: PubAckReader;
   readonly lookup: StreamLookup;
   /** How many messages may be on their way at a time. */
@@ -48,13 +49,13 @@ export interface PublishOwner {
 
 /** Encodes a message. @throws InvalidEventError for data that cannot be written, PublishError for what the server would not take. */
 export function encodeMessage(
-  { codec, wire }: Pick<PublishOwner, 'codec' | 'wire'>,
+  { encode, wire }: Pick<PublishOwner, 'encode' | 'wire'>,
   message: Outgoing,
   extra: MessageHeaders | undefined,
-): NatsMessage {
-  const encoded = codec.encode(message.event, publishHeaders(message, extra));
+): SentMessage {
+  const encoded = encode(message.event, publishHeaders(message, extra));
   const most = wire.client.info?.max_payload ?? Number.POSITIVE_INFINITY;
-  const size = encoded.data.length + (encoded.headers?.length ?? 0);
-  if (size <= most) return encoded;
+  const size = sizeAbove(most, encoded.data, encoded.headers);
+  if (size === undefined) return encoded;
   throw new PublishError('refused', message.address, `The message has ${size} bytes, and the server takes ${most}`);
 }

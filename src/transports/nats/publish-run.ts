@@ -3,7 +3,7 @@ import type { Outgoing } from '../../core/addressing.ts';
 import type { MessageHeaders } from '../../core/delivery.ts';
 import { PublishError } from '../../core/errors.ts';
 import type { Receipt } from '../../core/transport.ts';
-import type { NatsMessage } from './nats-codec.ts';
+import type { SentMessage } from './nats-codec.ts';
 import type { PubAck } from './pub-ack.ts';
 import { Publication, type PublicationOwner } from './publication.ts';
 import { encodeMessage, type PublishJob, type PublishOwner, type PublishPlan } from './publish-job.ts';
@@ -15,7 +15,7 @@ export class PublishRun implements PublishJob, PublicationOwner {
   readonly settings: PublishSettings;
   readonly messages: readonly Outgoing[];
   readonly subscriber: Subscriber<Receipt>;
-  readonly encoded: readonly NatsMessage[] | undefined;
+  readonly encoded: readonly SentMessage[] | undefined;
   readonly extra: ((index: number) => MessageHeaders) | undefined;
   /** What is known of each message from `emitted` to `sent`. */
   readonly states: (Publication | Receipt | undefined)[] = [];
@@ -107,7 +107,7 @@ export class PublishRun implements PublishJob, PublicationOwner {
     this.owner.ended(this);
   }
 
-  private encode(message: Outgoing, index: number): NatsMessage {
+  private encode(message: Outgoing, index: number): SentMessage {
     return encodeMessage(this.owner, message, this.extra?.(index));
   }
 

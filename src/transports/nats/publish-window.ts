@@ -3,7 +3,7 @@ import { TransportClosedError } from '../../core/errors.ts';
 import { fifo } from '../../core/fifo.ts';
 import type { Attachment } from '../../core/puller.ts';
 import type { TransportLife } from '../../core/transport-life.ts';
-import type { NatsCodec } from './nats-codec.ts';
+import { encoderOf, type NatsCodec } from './nats-codec.ts';
 import { pubAckReader } from './pub-ack.ts';
 import type { PublishJob, PublishOwner } from './publish-job.ts';
 import type { StreamLookup } from './stream-lookup.ts';
@@ -93,7 +93,7 @@ export function publishWindow({ wire, life, codec, lookup, inFlight }: PublishWi
 
   return {
     wire,
-    codec,
+    encode: encoderOf(codec),
     lookup,
     inFlight,
     hasStored: false,

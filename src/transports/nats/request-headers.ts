@@ -1,5 +1,6 @@
 import type { MessageHeaders } from '../../core/delivery.ts';
 import { RemoteError } from '../../core/errors.ts';
+import { decodeUtf8 } from '../../core/utf8.ts';
 import { decodeHeaders, encodeHeaders, HEADER_VERSION } from './headers.ts';
 
 /** The headers of an answer that is an error (NATS ADR-32). */
@@ -10,6 +11,9 @@ const ERROR_MESSAGE = 'Nats-Service-Error';
 const TIMEOUT = 'Millrace-Timeout';
 /** `many` where the asker takes replies until their end; without it, it goes with the first one. */
 const REPLIES = 'Millrace-Replies';
+
+/** A header block as it travels, or as the text that it is. */
+type Block = string | Uint8Array;
 
 /** What a responder knows of who asks. */
 export interface AskerTerms {
@@ -22,10 +26,8 @@ export interface AskerTerms {
  *
  * Nearly all requests share one block and have the same terms, so the last result serves for the next one.
  */
-export function termsWriter(): (block: Uint8Array | undefined, terms: AskerTerms) => Uint8Array {
-  let last:
-    | { readonly block: Uint8Array | undefined; readonly terms: AskerTerms; readonly result: Uint8Array }
-    | undefined;
+export function termsWriter(): (block: Block | undefined, terms: AskerTerms) => Block {
+  let last: { readonly block: Block | undefined; readonly terms: AskerTerms; readonly result: Block } | undefined;
   return (block, terms) => {
     if (last?.block === block && last?.terms.timeout === terms.timeout && last.terms.many === terms.many)
       return last.result;
@@ -37,8 +39,10 @@ export function termsWriter(): (block: Uint8Array | undefined, terms: AskerTerms
 }
 
 /** Puts the lines of a second block after those of the first. */
-function joined(first: Uint8Array | undefined, second: Uint8Array): Uint8Array {
+function joined(first: Block | undefined, second: Uint8Array): Block {
   if (first === undefined) return second;
+  if (typeof first === 'string')
+    return first.slice(0, -END.length) + decodeUtf8(second.subarray(HEADER_VERSION.length));
   const lines = second.subarray(HEADER_VERSION.length);
   const result = new Uint8Array(first.length - END.length + lines.length);
   result.set(first);

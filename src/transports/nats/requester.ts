@@ -10,13 +10,12 @@ import type { CoreContext } from './core-context.ts';
 import { asDecodeError, frameOf } from './core-delivery.ts';
 import { ConnectionLostError, PermissionDeniedError } from './errors.ts';
 import type { Asker, InboxEntry } from './inbox.ts';
-import type { NatsMessage } from './nats-codec.ts';
+import type { NatsMessage, SentMessage } from './nats-codec.ts';
 import { errorIn, termsWriter } from './request-headers.ts';
 import { isUnheard } from './request-raw.ts';
 
 const DEFAULT_TIMEOUT = 5_000;
 const MAX_TIMEOUT = 600_000;
-const NOTHING = /* @__PURE__ */ new Uint8Array(0);
 
 /**
  * Makes a core transport's `request`: one inbox for all, and neither a subscription nor a timer for each.
@@ -25,7 +24,7 @@ const NOTHING = /* @__PURE__ */ new Uint8Array(0);
  * and a query can be asked again. One that is made while there is no connection is sent when there is one.
  */
 export function requester(context: CoreContext): (event: Event, options?: RequestOptions) => Observable<Event> {
-  const { wire, life, codec, addresses } = context;
+  const { wire, life, encode, addresses } = context;
   const questions = new Set<Question>();
   const writeTerms = termsWriter();
   life.asking.add((error) => failAll(questions, error));
@@ -52,11 +51,10 @@ export function requester(context: CoreContext): (event: Event, options?: Reques
     return new Observable<Event>((subscriber) => {
       if (life.closed || wire.closed) throw new TransportClosedError(life.name);
       const outgoing = addresses.prepare(event, options);
-      const encoded = codec.encode(outgoing.event, headers);
-      const message = { headers: writeTerms(encoded.headers, terms), data: encoded.data };
+      const encoded = encode(outgoing.event, headers);
       const question = new Question(context, questions, subscriber, outgoing.address, timeout, many);
       subscriber.add(question);
-      question.ask(message);
+      question.ask(encoded, writeTerms(encoded.headers, terms));
     });
   };
 }
@@ -95,9 +93,9 @@ class Question implements Asker {
     questions.add(this);
   }
 
-  ask(message: NatsMessage): void {
+  ask({ data }: SentMessage, headers: string | Uint8Array): void {
     this.entry.expect(this.timeout);
-    this.context.send(this.address, message, this.entry.address);
+    this.context.send(this.address, data, headers, this.entry.address);
     this.pending = true;
   }
 
@@ -143,7 +141,7 @@ class Question implements Asker {
     const { wire } = this.context;
     if (wire.closed) return;
     try {
-      wire.publish(goneAddress(this.entry.address), NOTHING);
+      wire.publish(goneAddress(this.entry.address), '');
     } catch (error) {
       wire.report(error); // too much waits for a connection: the responder will learn from its clock
     }

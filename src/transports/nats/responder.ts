@@ -9,7 +9,7 @@ import type { CoreContext } from './core-context.ts';
 import { asDecodeError, frameOf } from './core-delivery.ts';
 import { endWithConnection } from './end-with-connection.ts';
 import { encodeHeaders } from './headers.ts';
-import { emptyMessage, Incoming, type IncomingOwner } from './incoming-request.ts';
+import { Incoming, type IncomingOwner } from './incoming-request.ts';
 import { errorHeaders, termsIn } from './request-headers.ts';
 
 /** Where requests are received. */
@@ -108,8 +108,9 @@ class Receiver implements Attachment, IncomingOwner {
   }
 
   reply({ inbox }: Incoming, event: Event): void {
-    const { addresses, codec, send } = this.context;
-    send(inbox, codec.encode(addresses.complete(event)));
+    const { addresses, encode, send } = this.context;
+    const { data, headers } = encode(addresses.complete(event));
+    send(inbox, data, headers);
   }
 
   finish({ inbox }: Incoming, headers: Readonly<Record<string, string>> | undefined): void {
@@ -136,6 +137,6 @@ class Receiver implements Attachment, IncomingOwner {
   }
 
   #send(inbox: string, headers: Readonly<Record<string, string>> | undefined): void {
-    this.context.send(inbox, emptyMessage(headers === undefined ? undefined : encodeHeaders(headers)));
+    this.context.send(inbox, '', headers === undefined ? undefined : encodeHeaders(headers));
   }
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { asyncScheduler, defer, from, type Observable, type SchedulerLike, Subject } from 'rxjs';
 import { BufferOverflowError, TransportClosedError } from '../../core/errors.ts';
-import { ackWriter } from './ack-writer.ts';
-import { type ClientMessage, HeaderBlock, type NatsConnectionLike } from './client.ts';
+import type { ClientMessage, NatsConnectionLike } from './client.ts';
 import { type ConnectionStatus, connectionStatus } from './connection-status.ts';
 import { PermissionDeniedError } from './errors.ts';
 import { type Inbox, inbox } from './inbox.ts';
+import { lineWriter } from './line-writer.ts';
 
 /** A connection as all transports on it share it. */
 export interface Wire {
@@ -18,17 +18,13 @@ export interface Wire {
   /** Where replies to this connection arrive. */
   readonly inbox: Inbox;
   /**
-   * Sends a message. What is sent while there is no connection is kept until there is one: a client would drop it when
+   * Sends a message, together with the others of this turn; text is UTF-8. It is on its way before anything that is
+   * flushed. What is sent while there is no connection is kept until there is one: a client would drop it when
    * it next tries to connect.
    *
    * @throws BufferOverflowError when too much is kept, TransportClosedError when the connection is closed.
    */
-  publish(address: string, data: Uint8Array, headers?: Uint8Array, reply?: string): void;
-  /**
-   * Sends an empty message, together with the others of this turn: what an ack is. It is on its way before anything that
-   * is flushed.
-   */
-  ack(address: string): void;
+  publish(address: string, data: string | Uint8Array, headers?: string | Uint8Array, reply?: string): void;
   /**
    * Listens at an address, until the returned function is called; a client listens again after a reconnect. Where the
    * server does not let it, `refused` is called with a `PermissionDeniedError`, and nothing is received.
@@ -44,8 +40,6 @@ export interface Wire {
   /** Completes when the server has got everything that was sent before. */
   flush(): Observable<void>;
 }
-
-const NOTHING = /* @__PURE__ */ new Uint8Array(0);
 
 /** How many messages are kept while there is no connection. */
 const MAX_KEPT = 65_536;
@@ -66,15 +60,15 @@ export function wireOf(connection: NatsConnectionLike, scheduler: SchedulerLike 
 
 interface Kept {
   readonly address: string;
-  readonly data: Uint8Array;
-  readonly headers: Uint8Array | undefined;
+  readonly data: string | Uint8Array;
+  readonly headers: string | Uint8Array | undefined;
   readonly reply: string | undefined;
 }
 
 function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
   const changes = new Subject<ConnectionStatus>();
   const kept: Kept[] = [];
-  let block: HeaderBlock | undefined;
+  const lines = lineWriter(client);
   let connected = !client.isClosed();
   let closed = client.isClosed();
 
@@ -103,18 +97,10 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
     scheduler,
   );
 
-  function send(address: string, data: Uint8Array, headers: Uint8Array | undefined, reply: string | undefined): void {
-    if (headers === undefined && reply === undefined) return client.publish(address, data);
-    if (headers !== undefined && headers !== block?.bytes) block = new HeaderBlock(headers); // most share one
-    if (headers === undefined) client.publish(address, data, { reply: reply as string });
-    else if (reply === undefined) client.publish(address, data, { headers: block });
-    else client.publish(address, data, { reply, headers: block });
-  }
-
   function sendKept(): void {
     for (const { address, data, headers, reply } of kept.splice(0)) {
       try {
-        send(address, data, headers, reply);
+        lines.publish(address, data, headers, reply);
       } catch (error) {
         changes.next({ kind: 'error', error }); // this server takes less than the one before; the rest is to go on
       }
@@ -130,8 +116,6 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
     changes.next(status);
     if (was && !connected) replies.disconnected();
   }
-
-  const acks = ackWriter(client);
 
   connectionStatus(client).subscribe({
     next: change,
@@ -152,19 +136,15 @@ function openWire(client: NatsConnectionLike, scheduler: SchedulerLike): Wire {
     inbox: replies,
     listen,
     publish(address, data, headers, reply) {
-      if (connected) return send(address, data, headers, reply);
+      if (connected) return lines.publish(address, data, headers, reply);
       if (closed || client.isClosed()) throw new TransportClosedError('nats');
       if (kept.length >= MAX_KEPT) throw new BufferOverflowError('What waits for a connection', MAX_KEPT);
       kept.push({ address, data, headers, reply });
     },
-    ack(address) {
-      if (connected && !client.isClosed()) acks.add(address);
-      else this.publish(address, NOTHING);
-    },
     report: (error) => changes.next({ kind: 'error', error }),
     flush: () =>
       defer(() => {
-        acks.flush();
+        lines.flush();
         return from(client.flush());
       }),
   };
