@@ -9,7 +9,8 @@ import {
   type SchedulerLike,
   Subject,
   type Subscriber,
-  type Subscription,
+  Subscription,
+  take,
 } from 'rxjs';
 import { TransportClosedError } from './errors.ts';
 import { type Ledger, ledger } from './ledger.ts';
@@ -70,6 +71,8 @@ export function transportLife({ name, scheduler, flush = () => EMPTY }: Transpor
   let current: Status = { kind: 'connected' };
   let closed = false;
   let drained: AsyncSubject<DrainReport> | undefined;
+  /** Brings the end of the drain forward. */
+  let hurry: (grace: number) => void = () => undefined;
 
   function enter(status: Status): void {
     current = status;
@@ -80,9 +83,12 @@ export function transportLife({ name, scheduler, flush = () => EMPTY }: Transpor
     if (settlements.observed) settlements.next();
   }
 
-  function startDrain(grace: number, result: AsyncSubject<DrainReport>): void {
+  function startDrain(grace: number, openUntil: Observable<unknown>, result: AsyncSubject<DrainReport>): void {
     const startedAt = scheduler.now();
+    const waiting = new Subscription();
     let deadline: Subscription | undefined;
+    let endsAt = Number.POSITIVE_INFINITY;
+    let mayClose = false;
     let finished = false;
 
     const finish = () => {
@@ -104,17 +110,30 @@ export function transportLife({ name, scheduler, flush = () => EMPTY }: Transpor
       result.complete();
     };
     const finishWhenSettled = () => {
+      if (!mayClose) return;
       for (const { unsettled } of attachments) if (unsettled > 0) return;
       finish();
+    };
+
+    const allowClosing = () => {
+      mayClose = true;
+      finishWhenSettled();
+    };
+    hurry = (grace) => {
+      const at = scheduler.now() + grace;
+      if (finished || (deadline !== undefined && at >= endsAt)) return;
+      endsAt = at;
+      deadline?.unsubscribe();
+      deadline = scheduler.schedule(finish, Math.min(grace, LONGEST_DELAY));
     };
 
     enter({ kind: 'draining' });
     for (const attachment of attachments) attachment.detach();
     draining.abort();
     for (const complete of sources) complete();
-    const waiting = settlements.subscribe(finishWhenSettled);
-    deadline = scheduler.schedule(finish, Math.min(grace, LONGEST_DELAY));
-    finishWhenSettled();
+    waiting.add(settlements.subscribe(finishWhenSettled));
+    hurry(grace);
+    waiting.add(openUntil.pipe(take(1)).subscribe({ error: allowClosing, complete: allowClosing }));
   }
 
   return {
@@ -149,12 +168,12 @@ export function transportLife({ name, scheduler, flush = () => EMPTY }: Transpor
       });
     },
 
-    drain: ({ grace = DEFAULT_GRACE } = {}) =>
+    drain: ({ grace, openUntil = EMPTY } = {}) =>
       defer(() => {
         if (drained === undefined) {
           drained = new AsyncSubject();
-          startDrain(grace, drained);
-        }
+          startDrain(grace ?? DEFAULT_GRACE, openUntil, drained);
+        } else if (grace !== undefined) hurry(grace);
         return drained;
       }),
   };

@@ -118,6 +118,11 @@ export interface Capabilities {
 export interface DrainOptions {
   /** Time, in ms, that running handlers get before they are aborted. @defaultValue `30_000` */
   readonly grace?: number;
+  /**
+   * Keeps the transport open for publishes and requests, though at most for `grace`, until this emits or ends: handlers
+   * of other transports may still publish through it. @defaultValue closes when all of its own is settled
+   */
+  readonly openUntil?: Observable<unknown>;
 }
 
 /** Accounts for every delivery that a transport received: `received` is the sum of the six counts below it. */
@@ -180,7 +185,7 @@ export interface Transport<O extends SubscriptionOptions = SubscriptionOptions> 
   readonly status$: Observable<Status>;
   /**
    * Stops intake, has unstarted deliveries handed back, waits for handlers until `grace`, aborts and hands back the
-   * rest, closes, and emits the report. Later calls join the first.
+   * rest, closes, and emits the report. Later calls join the first; one with a shorter `grace` brings the end forward.
    */
   drain(options?: DrainOptions): Observable<DrainReport>;
 }

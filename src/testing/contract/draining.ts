@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Observable } from 'rxjs';
 import type { DrainReport } from '../../core/transport.ts';
 import type { ContractCase } from './contract-case.ts';
 import { ids, messenger, named, open, outcome, publish, sample, until, untilDelivered } from './contract-tools.ts';
@@ -133,6 +134,47 @@ export const draining: readonly ContractCase[] = [
 
       assert.deepEqual(reports[1], reports[0]);
       assert.deepEqual(third, reports[0]);
+    },
+  },
+  {
+    name: 'brings the end of a drain forward for a later call with a shorter grace',
+    requires: ['durable'],
+    async run(context) {
+      const { transport, lease } = context;
+      const inbox = open(transport.subscribe(await context.provision()));
+      await publish(context, ['1']);
+      await untilDelivered(context, inbox, 1);
+      const reports: DrainReport[] = [];
+
+      transport.drain({ grace: lease * 1_000 }).subscribe((report) => reports.push(report));
+      transport.drain().subscribe((report) => reports.push(report));
+      transport.drain({ grace: 0 }).subscribe((report) => reports.push(report));
+      await until(context, 'all reports', () => reports.length === 3);
+
+      assert.deepEqual([reports[0]?.received, reports[0]?.abandoned], [1, 1]);
+      assert.deepEqual([reports[1], reports[2]], [reports[0], reports[0]]);
+      assert(inbox.at(0).signal.aborted, 'it was not aborted');
+    },
+  },
+  {
+    name: 'publishes as long as it is told to stay open',
+    requires: ['durable'],
+    async run(context) {
+      const { transport, lease } = context;
+      const inbox = open(transport.subscribe(await context.provision()));
+      const reports: DrainReport[] = [];
+      let elsewhere: () => void = () => undefined;
+      const openUntil = new Observable<void>((subscriber) => {
+        elsewhere = () => subscriber.next();
+      });
+
+      transport.drain({ grace: lease * 1_000, openUntil }).subscribe((report) => reports.push(report));
+      await publish(context, ['1']);
+      assert.deepEqual([reports.length, inbox.end, inbox.ids], [0, 'completed', []]);
+      elsewhere();
+      await until(context, 'the report', () => reports.length > 0);
+
+      await assert.rejects(publish(context, ['2']), named('TransportClosedError'));
     },
   },
   {
