@@ -2,7 +2,7 @@ import type { SubscriptionInfo } from './delivery.ts';
 import { BufferOverflowError } from './errors.ts';
 import { fifo } from './fifo.ts';
 import type { LiveDelivery, LiveOwner } from './live-delivery.ts';
-import type { Attachment, Puller } from './puller.ts';
+import type { OpenAttachment, Puller } from './puller.ts';
 import type { OverflowPolicy } from './transport.ts';
 
 /** Options of a source that cannot wait. */
@@ -20,7 +20,7 @@ export interface LiveSourceOptions<M> {
  * Listens for a puller where nothing is stored: hands over what it has demand for, buffers up to `buffer`, and then
  * follows `overflow`. A nak or an abandoned delivery is a drop, as is what waits in the buffer at the end; each is told.
  */
-export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): Attachment {
+export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): OpenAttachment {
   const { address, buffer, overflow } = options;
   const { ledger } = puller;
   const info: SubscriptionInfo = { prefetch: puller.prefetch, maxDeliver: 1, draining: puller.draining };
@@ -119,6 +119,7 @@ export function liveSource<M>(puller: Puller, options: LiveSourceOptions<M>): At
   }
 
   return {
+    info,
     get unsettled() {
       return unsettled;
     },

@@ -1,4 +1,4 @@
-import type { Delivery } from './delivery.ts';
+import type { Delivery, SubscriptionInfo } from './delivery.ts';
 import type { Ledger } from './ledger.ts';
 import type { Status } from './status.ts';
 
@@ -13,6 +13,11 @@ export interface Puller<D extends Delivery = Delivery> {
   status(status: Status): void;
   /** The number of unsettled deliveries went down. */
   settled(): void;
+}
+
+/** A puller's place at a source that is open. */
+export interface OpenAttachment extends Attachment {
+  readonly info: SubscriptionInfo;
 }
 
 /** A puller's place at a source. */

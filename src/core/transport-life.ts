@@ -45,7 +45,7 @@ export interface TransportLife {
    * Runs one subscription: `attach` opens it for a subscriber, whose end detaches it. It is forgotten when what it had
    * out is settled.
    */
-  run<T>(subscriber: Subscriber<T>, attach: (settled: () => void) => Attachment): void;
+  run<T, A extends Attachment>(subscriber: Subscriber<T>, attach: (settled: () => void) => A): A;
   drain(options?: DrainOptions): Observable<DrainReport>;
 }
 
@@ -166,6 +166,7 @@ export function transportLife({ name, scheduler, flush = () => EMPTY }: Transpor
         attachment.detach();
         if (attachment.unsettled === 0) attachments.delete(attachment);
       });
+      return attachment;
     },
 
     drain: ({ grace, openUntil = EMPTY } = {}) =>

@@ -1,5 +1,5 @@
 import type { Observable, SchedulerLike } from 'rxjs';
-import type { Delivery, MessageHeaders } from './delivery.ts';
+import type { Delivery, MessageHeaders, SubscriptionInfo } from './delivery.ts';
 import type { Event } from './event.ts';
 import type { Status } from './status.ts';
 
@@ -22,6 +22,8 @@ export interface SubscriptionOptions {
   readonly from?: StartPosition;
   /** Clock for this subscription's timers. @defaultValue the transport's */
   readonly scheduler?: SchedulerLike;
+  /** Called each time that the subscription is open: what is published from then on comes. */
+  readonly opened?: (subscription: SubscriptionInfo) => void;
 }
 
 /** The state that a publisher expects its stream to be in; the publish is refused if it is in another. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ContractCase } from './contract-case.ts';
-import { ids, named, open, publish, untilDelivered } from './contract-tools.ts';
+import { ids, named, open, publish, until, untilDelivered } from './contract-tools.ts';
 
 /** What a transport promises to those who listen at an address, where nothing is stored. Queue groups are a sign of one. */
 export const listening: readonly ContractCase[] = [
@@ -26,6 +26,21 @@ export const listening: readonly ContractCase[] = [
         receipts.every(({ stored, address: at }) => !stored && at === address),
         'a receipt says otherwise',
       );
+    },
+  },
+  {
+    name: 'says when it listens: what is published then comes',
+    requires: ['queueGroups'],
+    async run(context) {
+      const { transport } = context;
+      const address = `${context.address}.events`;
+      let opened = 0;
+      const inbox = open(transport.subscribe({ address, opened: () => (opened += 1) }), (delivery) => delivery.ack());
+      await until(context, 'the subscription to be open', () => opened === 1);
+
+      await publish(context, ids(1));
+
+      await untilDelivered(context, inbox, 1);
     },
   },
   {

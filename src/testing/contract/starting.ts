@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import type { SubscriptionInfo } from '../../core/delivery.ts';
 import type { Receipt, StartPosition } from '../../core/transport.ts';
 import type { ContractCase, ContractContext, ContractSubscription } from './contract-case.ts';
-import { ids, open, publish, untilDelivered } from './contract-tools.ts';
+import { ids, open, publish, until, untilDelivered } from './contract-tools.ts';
 
 /** What a transport promises about where a subscription starts. */
 export const starting: readonly ContractCase[] = [
@@ -37,6 +38,30 @@ export const starting: readonly ContractCase[] = [
         assert.deepEqual(inbox.ids, ['1', '2'], `in the ${round} round`);
         inbox.close();
       }
+    },
+  },
+  {
+    name: 'says when it is open, each time: what is published then comes, though it starts with what is new',
+    requires: ['durable', 'replay'],
+    async run(context) {
+      const { stream, consumer } = await context.provision();
+      const seen: SubscriptionInfo[] = [];
+      const opened = (subscription: SubscriptionInfo) => seen.push(subscription);
+      const sources = [
+        context.transport.subscribe({ stream, from: 'new', opened }),
+        context.transport.subscribe({ stream, consumer, opened }),
+      ];
+
+      for (const [index, source] of [...sources, ...sources].entries()) {
+        const inbox = open(source, (delivery) => delivery.ack());
+        await until(context, 'the subscription to be open', () => seen.length > index);
+        await publish(context, [String(index)]);
+        await until(context, 'the delivery', () => inbox.ids.includes(String(index)));
+        inbox.close();
+      }
+      assert.equal(seen.length, 4);
+      assert.deepEqual([seen[1]?.stream, seen[1]?.consumer], [stream, consumer]);
+      assert.notEqual(seen[1]?.takes?.(`${context.address}.events`), false);
     },
   },
 ];

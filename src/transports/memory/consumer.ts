@@ -3,7 +3,7 @@ import type { SubscriptionInfo } from '../../core/delivery.ts';
 import { ConsumerNotFoundError } from '../../core/errors.ts';
 import { heap } from '../../core/heap.ts';
 import { leases } from '../../core/leases.ts';
-import type { Attachment, Puller } from '../../core/puller.ts';
+import type { OpenAttachment, Puller } from '../../core/puller.ts';
 import type { BrokerContext } from './broker-context.ts';
 import type { ConsumerSettings } from './config.ts';
 import { consumerCursor } from './consumer-cursor.ts';
@@ -38,7 +38,7 @@ export interface ConsumerInfo {
 export interface Consumer {
   readonly settings: ConsumerSettings;
   configure(settings: ConsumerSettings): void;
-  attach(puller: Puller): Attachment;
+  attach(puller: Puller): OpenAttachment;
   /** The stream has something new. */
   wake(): void;
   wants(address: string): boolean;
@@ -57,7 +57,7 @@ interface Redelivery {
   readonly attempts: number;
 }
 
-interface Place extends Attachment, DeliveryOwner {
+interface Place extends OpenAttachment, DeliveryOwner {
   readonly puller: Puller;
   unsettled: number;
 }

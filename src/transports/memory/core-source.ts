@@ -2,7 +2,7 @@ import type { MessageHeaders } from '../../core/delivery.ts';
 import type { Event } from '../../core/event.ts';
 import { LiveDelivery, type LiveOwner } from '../../core/live-delivery.ts';
 import { liveSource } from '../../core/live-source.ts';
-import type { Attachment, Puller } from '../../core/puller.ts';
+import type { OpenAttachment, Puller } from '../../core/puller.ts';
 import type { OverflowPolicy } from '../../core/transport.ts';
 import type { CoreMessage, Router } from './router.ts';
 
@@ -17,7 +17,7 @@ export interface CoreSourceOptions {
 type EventMessage = CoreMessage & { readonly event: Event };
 
 /** Listens at an address for a puller. What has no event is the end mark of a reply, and nothing to listen for. */
-export function coreSource(router: Router, puller: Puller, options: CoreSourceOptions): Attachment {
+export function coreSource(router: Router, puller: Puller, options: CoreSourceOptions): OpenAttachment {
   const { queue, ...limits } = options;
   return liveSource<EventMessage>(puller, {
     ...limits,

@@ -1,7 +1,7 @@
 import { Observable, share } from 'rxjs';
 import type { Delivery } from '../../core/delivery.ts';
 import { ConsumerNotFoundError } from '../../core/errors.ts';
-import type { Attachment, Puller } from '../../core/puller.ts';
+import type { OpenAttachment, Puller } from '../../core/puller.ts';
 import {
   type CoreSubscribeOptions,
   checkSubscribeOptions,
@@ -28,7 +28,7 @@ export function subscription(
     throw new TypeError("'scheduler' is not the broker's: a memory broker and its subscriptions share one clock");
   }
   return new Observable<Delivery>((subscriber) => {
-    life.run(subscriber, (settled) =>
+    const { info } = life.run(subscriber, (settled) =>
       attach(broker, options, {
         prefetch: options.prefetch ?? DEFAULT_PREFETCH,
         draining: life.draining,
@@ -39,10 +39,11 @@ export function subscription(
         settled,
       }),
     );
+    if (!subscriber.closed) options.opened?.(info);
   }).pipe(share());
 }
 
-function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: Puller): Attachment {
+function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: Puller): OpenAttachment {
   if (isCoreSubscribe(options)) {
     const { address, queue, buffer = DEFAULT_BUFFER, overflow = 'error' } = options;
     return coreSource(broker.router, puller, { address, queue, buffer, overflow });
@@ -56,6 +57,7 @@ function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: P
   const name = broker.uniqueName('ephemeral-');
   const attachment = broker.ensureConsumer({ stream, name, filter, from }).attach(puller);
   return {
+    info: attachment.info,
     get unsettled() {
       return attachment.unsettled;
     },

@@ -25,7 +25,7 @@ export function coreSubscription(context: CoreContext, options: CoreSubscribeOpt
 
   return new Observable<Delivery>((subscriber) => {
     const fail = (error: unknown) => subscriber.error(error);
-    life.run(subscriber, (settled) =>
+    const { info } = life.run(subscriber, (settled) =>
       liveSource<ClientMessage>(
         {
           prefetch,
@@ -46,5 +46,6 @@ export function coreSubscription(context: CoreContext, options: CoreSubscribeOpt
       ),
     );
     endWithConnection(wire, subscriber);
+    if (!subscriber.closed) options.opened?.(info);
   }).pipe(share());
 }

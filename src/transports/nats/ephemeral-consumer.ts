@@ -21,21 +21,25 @@ const INACTIVE_THRESHOLD = 300_000 * 1_000_000;
 
 interface CreateAnswer {
   readonly config: { readonly filter_subjects?: readonly string[] };
+  readonly delivered: { readonly stream_seq: number };
 }
 
-/** Makes the consumer when subscribed. Fails with `StreamNotFoundError`, and as JetStream refuses. */
-export function createEphemeral(api: JetStreamApi, consumer: EphemeralConsumer): Observable<void> {
-  const { stream, name, filter } = consumer;
+/**
+ * Makes the consumer when subscribed, and emits where one has to start that takes its place before anything has come: what
+ * was new then is not to be missed. Fails with `StreamNotFoundError`, and as JetStream refuses.
+ */
+export function createEphemeral(api: JetStreamApi, consumer: EphemeralConsumer): Observable<StartPosition> {
+  const { stream, name, filter, from } = consumer;
   const body = { stream_name: stream, config: configOf(consumer) };
   return api.ask<CreateAnswer>(`CONSUMER.CREATE.${stream}.${name}`, body).pipe(
     switchMap((answer) => {
-      if (filter.length < 2 || answer.config.filter_subjects?.length === filter.length) return [undefined];
+      if (filter.length < 2 || answer.config.filter_subjects?.length === filter.length)
+        return [from === 'new' ? { sequence: answer.delivered.stream_seq + 1 } : from];
       const version = api.wire.client.info?.version ?? 'an older one';
       const refusal = new UnsupportedByServerError('Several filters on one consumer', '2.10', version);
       return deleteEphemeral(api, stream, name).pipe(switchMap(() => throwError(() => refusal)));
     }),
     catchError((error: unknown) => throwError(() => missing(error, stream, name))),
-    map(() => undefined),
   );
 }
 

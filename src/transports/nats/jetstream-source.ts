@@ -11,7 +11,7 @@ import {
 } from 'rxjs';
 import { deadlines } from '../../core/deadlines.ts';
 import type { SubscriptionInfo } from '../../core/delivery.ts';
-import type { Attachment, Puller } from '../../core/puller.ts';
+import type { OpenAttachment, Puller } from '../../core/puller.ts';
 import { attemptAt, attemptOffset, readAckAddress } from './ack-address.ts';
 import type { ClientMessage } from './client.ts';
 import { confirmAck } from './confirm-ack.ts';
@@ -60,7 +60,7 @@ const LONGEST_NAK = 3e12;
  * Messages flow from the pull to the puller without waiting anywhere: there are never more than the puller has demand
  * for. It owns the leases: when one is over by this process's clock, the delivery is lost, and no longer counts.
  */
-export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetStreamSourceOptions): Attachment {
+export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetStreamSourceOptions): OpenAttachment {
   const { stream, facts, codec, name, scheduler } = options;
   const { consumer, leases } = facts;
   const { wire } = api;
@@ -284,6 +284,7 @@ export function jetstreamSource(api: JetStreamApi, puller: Puller, options: JetS
   }
 
   return {
+    info,
     get unsettled() {
       return leaving === undefined ? unsettled : Math.max(1, unsettled);
     },

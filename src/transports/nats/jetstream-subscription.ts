@@ -78,29 +78,38 @@ function open(
   if (own?.ordered === true) return openOrdered(api, options, own, codec, name, puller);
   const consumer = own?.name ?? (options.consumer as string);
   const found = lookUpConsumer(api, stream, consumer);
-  const start = own === undefined ? found : createEphemeral(api, own).pipe(switchMap(() => found));
+  let first: StartPosition = own?.from ?? 'all';
   let source: Attachment | undefined;
   let detached = false;
+
+  function make(consumer: EphemeralConsumer): Observable<ConsumerFacts> {
+    return createEphemeral(api, consumer).pipe(
+      switchMap((from) => {
+        first = from;
+        return found;
+      }),
+    );
+  }
 
   /** Looks, and makes again what is gone though it was to live as long as this subscription. */
   function look(resumeAt: number | undefined): Observable<ConsumerFacts> {
     if (own === undefined) return found;
-    const from: StartPosition = resumeAt === undefined ? own.from : { sequence: resumeAt };
+    const from: StartPosition = resumeAt === undefined ? first : { sequence: resumeAt };
     return found.pipe(
       catchError((error: unknown) =>
-        error instanceof ConsumerNotFoundError
-          ? createEphemeral(api, { ...own, from }).pipe(switchMap(() => found))
-          : throwError(() => error),
+        error instanceof ConsumerNotFoundError ? make({ ...own, from }) : throwError(() => error),
       ),
     );
   }
 
-  const opening = start.pipe(untilAnswered(scheduler)).subscribe({
+  const opening = (own === undefined ? found : make(own)).pipe(untilAnswered(scheduler)).subscribe({
     next(facts) {
       const { expires = DEFAULT_EXPIRES, heartbeat = DEFAULT_HEARTBEAT } = options;
       const shared = { stream, facts, codec, name, expires, heartbeat, look, scheduler };
-      source = jetstreamSource(api, puller, { ...options, ...shared, ephemeral: own !== undefined });
-      if (detached) source.detach();
+      const opened = jetstreamSource(api, puller, { ...options, ...shared, ephemeral: own !== undefined });
+      source = opened;
+      if (detached) opened.detach();
+      else options.opened?.(opened.info);
     },
     error: (error: unknown) => puller.error(error),
   });
@@ -137,11 +146,13 @@ function openOrdered(
   const opening = createEphemeral(api, consumer)
     .pipe(untilAnswered(scheduler))
     .subscribe({
-      error: (error: unknown) => puller.error(error),
-      complete() {
-        source = orderedSource(api, puller, { consumer, codec, name, expires, heartbeat });
-        if (detached) source.detach();
+      next(from) {
+        const opened = orderedSource(api, puller, { consumer: { ...consumer, from }, codec, name, expires, heartbeat });
+        source = opened;
+        if (detached) opened.detach();
+        else options.opened?.(opened.info);
       },
+      error: (error: unknown) => puller.error(error),
     });
 
   return {

@@ -1,6 +1,6 @@
 import { concat, defer, EMPTY, ignoreElements, Observable } from 'rxjs';
 import type { SubscriptionInfo } from '../../core/delivery.ts';
-import type { Attachment, Puller } from '../../core/puller.ts';
+import type { OpenAttachment, Puller } from '../../core/puller.ts';
 import { readAckAddress } from './ack-address.ts';
 import type { ClientMessage } from './client.ts';
 import { createEphemeral, deleteEphemeral, type EphemeralConsumer } from './ephemeral-consumer.ts';
@@ -28,7 +28,7 @@ export interface OrderedSourceOptions {
  * consumer's deliveries show that one got lost, and then the consumer is made anew to begin behind the last one that came.
  * It owns that position.
  */
-export function orderedSource(api: JetStreamApi, puller: Puller, options: OrderedSourceOptions): Attachment {
+export function orderedSource(api: JetStreamApi, puller: Puller, options: OrderedSourceOptions): OpenAttachment {
   const { consumer, codec, name, expires, heartbeat } = options;
   const { stream, name: consumerName } = consumer;
   const { ledger } = puller;
@@ -137,6 +137,7 @@ export function orderedSource(api: JetStreamApi, puller: Puller, options: Ordere
   }
 
   return {
+    info,
     get unsettled() {
       return out.size;
     },
