@@ -114,6 +114,7 @@ export type {
   Requester,
   RequestOptions,
   Responder,
+  ResponderNotice,
   StartPosition,
   Subscriber,
   SubscriptionOptions,

@@ -1,5 +1,6 @@
 import type { Observable, SchedulerLike } from 'rxjs';
 import type { Delivery, MessageHeaders, SubscriptionInfo } from './delivery.ts';
+import type { DecodeError, RemoteError } from './errors.ts';
 import type { Event } from './event.ts';
 import type { Status } from './status.ts';
 
@@ -62,6 +63,15 @@ export interface Receipt {
   readonly duplicate: boolean;
 }
 
+/** What one of several responders says that is no reply. */
+export type ResponderNotice =
+  /** It has sent all its replies. */
+  | { readonly kind: 'ended' }
+  /** It answered with an error, which ends its replies. */
+  | { readonly kind: 'failed'; readonly error: RemoteError }
+  /** It sent what is no event. More may follow. */
+  | { readonly kind: 'unreadable'; readonly error: DecodeError };
+
 /** Options for {@link Requester.request}. */
 export interface RequestOptions {
   /** Where the request travels. @defaultValue the transport's mapping: prefix, `.`, type */
@@ -71,6 +81,14 @@ export interface RequestOptions {
   readonly timeout?: number;
   /** Whether to take replies until the responder ends the stream, and not only the first. @defaultValue `false` */
   readonly many?: boolean;
+  /**
+   * Told of each responder's end, failure and unreadable reply, where several may answer. With it, none of these ends the
+   * request, and all replies are taken, until it is unsubscribed or nothing comes for `timeout`. `requestMany` of
+   * `millrace` makes values of both.
+   *
+   * @defaultValue the first end completes the request, the first failure fails it
+   */
+  readonly notice?: (notice: ResponderNotice) => void;
 }
 
 /** A request as a responder received it. Answer with `reply` (several times, if you like) and `end`, or with `fail`. */
@@ -82,12 +100,12 @@ export interface IncomingRequest<T = unknown> {
   readonly signal: AbortSignal;
   /**
    * Sends one reply, validated and with its source filled as in a publish. Returns false when nobody waits for it any
-   * more.
+   * more: it is dropped, and told in the transport's status.
    *
    * @throws InvalidEventError when the reply is no event.
    */
   reply(event: Event): boolean;
-  /** Ends the stream of replies. */
+  /** Ends the stream of replies. What is replied afterwards is dropped, and told in the transport's status. */
   end(): boolean;
   /** Answers with an error, which the asker gets as a `RemoteError`: the code and the message, and no stack. */
   fail(code: string, message: string): boolean;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { take } from 'rxjs';
 import type { Event } from '../../core/event.ts';
-import type { IncomingRequest } from '../../core/transport.ts';
+import type { Status } from '../../core/status.ts';
+import type { IncomingRequest, ResponderNotice } from '../../core/transport.ts';
 import type { ContractCase, ContractContext } from './contract-case.ts';
 import { ids, messenger, named, outcome, sample, until } from './contract-tools.ts';
 
@@ -164,6 +165,109 @@ export const requesting: readonly ContractCase[] = [
         members.reduce((sum, { length }) => sum + length, 0),
         20,
       );
+    },
+  },
+  {
+    name: 'tells of the end and the failure of each responder, and ends with none of them',
+    requires: ['requestReply'],
+    async run(context) {
+      const asked: IncomingRequest[] = [];
+      const told: string[] = [];
+      const answers = [
+        (request: IncomingRequest) => request.fail('OUT_OF_STOCK', 'there are none left'),
+        (request: IncomingRequest) => request.reply(sample('one')) && request.end(),
+        (request: IncomingRequest) => asked.push(request),
+      ];
+      for (const answer of answers) await respond(context, answer);
+      const notice = (it: ResponderNotice) => told.push(it.kind === 'failed' ? it.error.remoteCode : it.kind);
+
+      const question = messenger(context).request(sample('1'), { address: at(context), notice });
+      const subscription = question.subscribe(({ id }) => told.push(id));
+      await until(context, 'two ends', () => told.length === 3);
+      asked[0]?.reply(sample('another'));
+      asked[0]?.end();
+      await until(context, 'the last end', () => told.length === 5);
+
+      assert.deepEqual([...told].sort(), ['OUT_OF_STOCK', 'another', 'ended', 'ended', 'one']);
+      assert.equal(subscription.closed, false);
+      subscription.unsubscribe();
+    },
+  },
+  {
+    name: 'tells all responders when the asker has gone',
+    requires: ['requestReply'],
+    async run(context) {
+      const all = [await respond(context, () => true), await respond(context, () => true)];
+      const question = messenger(context).request(sample('1'), { address: at(context), notice: () => undefined });
+      const subscription = question.subscribe();
+      await until(context, 'both requests', () => all.every(({ length }) => length === 1));
+
+      subscription.unsubscribe();
+
+      await until(context, 'both signals', () => all.every(([request]) => request?.signal.aborted === true));
+    },
+  },
+  {
+    name: 'fails a request with notices when nothing comes from anybody in time',
+    requires: ['requestReply'],
+    async run(context) {
+      const told: ResponderNotice[] = [];
+      await respond(context, (request) => request.end());
+      const notice = (it: ResponderNotice) => told.push(it);
+
+      const question = messenger(context).request(sample('1'), { address: at(context), timeout: 200, notice });
+
+      await assert.rejects(outcome(context, question), named('RequestTimeoutError'));
+      assert.deepEqual(told, [{ kind: 'ended' }]);
+    },
+  },
+  {
+    name: 'counts what is replied when nobody waits for it, and what nobody waits to hear',
+    requires: ['requestReply'],
+    async run(context) {
+      const drops: Extract<Status, { kind: 'dropped' }>[] = [];
+      const watching = context.transport.status$.subscribe((status) => status.kind === 'dropped' && drops.push(status));
+      const seen = await respond(context, (request) => request.reply(sample('reply')));
+      const { request } = messenger(context);
+      await outcome(context, request(sample('1'), { address: at(context) }));
+      await until(context, 'the signal', () => seen[0]?.signal.aborted === true);
+
+      assert.deepEqual([seen[0]?.reply(sample('again')), seen[0]?.end()], [false, false]);
+      await outcome(context, context.transport.publish(sample('2'), { address: at(context) }));
+      await until(context, 'both drops', () => drops.length === 2);
+
+      assert.deepEqual(
+        drops.map(({ address, total }) => [address, total]),
+        [
+          [at(context), 1],
+          [at(context), 2],
+        ],
+      );
+      assert.match(drops[0]?.reason ?? '', /nobody waits/);
+      assert.match(drops[1]?.reason ?? '', /reply address/);
+      assert.equal(seen.length, 1);
+      watching.unsubscribe();
+    },
+  },
+  {
+    name: 'has a drain wait for the end of the replies, and then for no more of them',
+    requires: ['requestReply'],
+    async run(context) {
+      const seen = await respond(context, (request) => request.reply(sample('first')));
+      const { request } = messenger(context);
+      const ask = () => outcome(context, request(sample('1'), { address: at(context), many: true }));
+      const [whole, cut] = [ask(), assert.rejects(ask())];
+      await until(context, 'both requests', () => seen.length === 2);
+
+      const drained = outcome(context, context.transport.drain({ grace: 500 }));
+      await context.advance(50);
+      assert.equal(seen[0]?.reply(sample('last')), true);
+      seen[0]?.end();
+
+      assert.deepEqual(idsOf(await whole), ['first', 'last']);
+      await cut;
+      await drained;
+      assert.equal(seen[1]?.signal.aborted, true);
     },
   },
 ];

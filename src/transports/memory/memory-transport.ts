@@ -86,14 +86,14 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
     subscribe: <T>(options: MemorySubscribeOptions) => subscription(broker, life, options) as Observable<Delivery<T>>,
 
     request<T>(event: Event, options: RequestOptions = {}) {
-      const { address, headers = NO_HEADERS, many = false, timeout = DEFAULT_TIMEOUT } = options;
+      const { address, headers = NO_HEADERS, many = false, notice, timeout = DEFAULT_TIMEOUT } = options;
       if (!(timeout > 0 && timeout <= MAX_TIMEOUT)) {
         throw new RangeError(`'timeout' must be above 0 and at most ${MAX_TIMEOUT} ms, not ${timeout}`);
       }
       return defer(() => {
         if (life.closed) throw new TransportClosedError(name);
         const message = prepare(event, address === undefined ? {} : { address });
-        return request(broker, life, { ...message, headers, timeout, many });
+        return request(broker, life, { ...message, headers, timeout, many, notice });
       }) as Observable<Event<T>>;
     },
 

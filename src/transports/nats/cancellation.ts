@@ -7,6 +7,8 @@ import type { Wire } from './wire.ts';
 export interface OpenRequest extends Leased<OpenRequest> {
   /** Where its replies go. */
   readonly inbox: string;
+  /** Another one with the same inbox: several responders of one transport may have got the request. */
+  sibling: OpenRequest | undefined;
   /** Nobody waits for replies any more. */
   gone(): void;
 }
@@ -42,11 +44,31 @@ const MAX_ASKERS = 1_024;
 
 interface Link extends Leased<Link> {
   readonly prefix: string;
-  /** Its open requests, by the last token of their inbox. */
+  /** Its open requests, by the last token of their inbox; the first of the siblings. */
   readonly requests: Map<string, OpenRequest>;
   readonly stop: () => void;
   /** Whether it has asked since somebody last looked. */
   active: boolean;
+}
+
+function allGone(first: OpenRequest | undefined): void {
+  for (let request = first; request !== undefined; ) {
+    const { sibling } = request;
+    request.gone();
+    request = sibling;
+  }
+}
+
+function forget(requests: Map<string, OpenRequest>, token: string, request: OpenRequest): void {
+  const first = requests.get(token);
+  if (first === request) {
+    if (request.sibling === undefined) requests.delete(token);
+    else requests.set(token, request.sibling);
+    return;
+  }
+  for (let before = first; before !== undefined; before = before.sibling) {
+    if (before.sibling === request) before.sibling = request.sibling;
+  }
 }
 
 /** Makes what hears when the askers of one transport's responders go. */
@@ -100,7 +122,7 @@ export function askers(wire: Wire, life: TransportLife): Askers {
     const stop = wire.listen(
       `${gone}*`,
       undefined,
-      ({ subject }) => requests.get(subject.slice(gone.length))?.gone(),
+      ({ subject }) => allGone(requests.get(subject.slice(gone.length))),
       () => {
         deaf = true; // not allowed here, and told in the connection's status: once is enough
       },
@@ -139,7 +161,9 @@ export function askers(wire: Wire, life: TransportLife): Askers {
       const link = linkOf(inbox.slice(0, tail));
       if (link === undefined) return;
       link.active = true;
-      link.requests.set(inbox.slice(tail), request);
+      const token = inbox.slice(tail);
+      request.sibling = link.requests.get(token);
+      link.requests.set(token, request);
     },
     again: (request, timeout) => times.start(request, timeout),
     close(request) {
@@ -147,7 +171,7 @@ export function askers(wire: Wire, life: TransportLife): Askers {
       const { inbox } = request;
       const tail = inbox.lastIndexOf('.') + 1;
       const link = links.get(inbox.slice(0, tail));
-      link?.requests.delete(inbox.slice(tail));
+      if (link !== undefined) forget(link.requests, inbox.slice(tail), request);
       if (link !== undefined && responders === 0 && link.requests.size === 0) drop(link);
       rest();
     },

@@ -1,4 +1,4 @@
-import type { SchedulerLike } from 'rxjs';
+import { type Observable, type SchedulerLike, Subject } from 'rxjs';
 import { deadlines } from '../../core/deadlines.ts';
 import type { Leased } from '../../core/leases.ts';
 import { encodeUtf8 } from '../../core/utf8.ts';
@@ -14,6 +14,8 @@ export interface Asker {
 
 /** A place where replies arrive. Close it when no more are wanted. */
 export interface InboxEntry {
+  /** What tells it from all others that there were. */
+  readonly token: number;
   /** The reply address of a request. */
   readonly address: string;
   /** Starts the time to wait for a reply, in ms, or starts it again. */
@@ -21,11 +23,19 @@ export interface InboxEntry {
   close(): void;
 }
 
+/** What came to a place that is closed, or never was one: the token is then no number. */
+export interface LateMessage {
+  readonly token: number;
+  readonly message: ClientMessage;
+}
+
 /** One subscription for all that wait for replies. */
 export interface Inbox {
   /** What all its addresses begin with. */
   readonly prefix: string;
   readonly size: number;
+  /** What comes when nobody waits for it any more. */
+  readonly late$: Observable<LateMessage>;
   open(asker: Asker): InboxEntry;
   /** What the addresses of somebody begin with who listens for himself; nobody else has it. */
   uniquePrefix(): string;
@@ -46,6 +56,7 @@ export function inbox(
   const entries = new Map<number, Entry>();
   const start = encodeUtf8(prefix).length;
   const waiting = deadlines<Entry>(scheduler, (entry) => entry.asker.timedOut());
+  const late = new Subject<LateMessage>();
   let listening = false;
   let count = 0;
 
@@ -58,7 +69,9 @@ export function inbox(
     const bytes = addressBytesOf(message);
     const token =
       bytes === undefined ? Number.parseInt(message.subject.slice(prefix.length), RADIX) : tokenIn(bytes, start);
-    entries.get(token)?.asker.receive(message);
+    const entry = entries.get(token);
+    if (entry !== undefined) entry.asker.receive(message);
+    else late.next({ token, message });
   }
 
   const owner: Owner = { expect: (entry, timeout) => waiting.start(entry, timeout), close };
@@ -68,6 +81,7 @@ export function inbox(
     get size() {
       return entries.size;
     },
+    late$: late.asObservable(),
     open(asker) {
       if (!listening) listen(`${prefix}*`, receive);
       listening = true;

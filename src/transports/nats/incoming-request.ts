@@ -13,6 +13,8 @@ export interface IncomingOwner {
   finish(request: Incoming, headers: MessageHeaders | undefined): void;
   /** It has been answered, if not to the end. */
   answered(request: Incoming): void;
+  /** A reply came when nobody waited for it any more. */
+  late(request: Incoming): void;
   /** Nobody waits for it any more. */
   closed(request: Incoming): void;
 }
@@ -29,6 +31,7 @@ export class Incoming implements IncomingRequest, OpenRequest {
   open = true;
   lease = 0;
   deadline = 0;
+  sibling: OpenRequest | undefined = undefined;
   previous: OpenRequest | undefined = undefined;
   next: OpenRequest | undefined = undefined;
   #controller: AbortController | undefined = undefined;
@@ -61,7 +64,10 @@ export class Incoming implements IncomingRequest, OpenRequest {
   }
 
   reply(event: Event): boolean {
-    if (!this.open) return false;
+    if (!this.open) {
+      this.owner.late(this);
+      return false;
+    }
     this.owner.reply(this, event);
     if (this.terms?.many === false) this.close(undefined);
     else this.owner.answered(this);

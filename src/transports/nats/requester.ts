@@ -2,15 +2,15 @@ import { Observable, type Subscriber } from 'rxjs';
 import { NO_HEADERS } from '../../core/addressing.ts';
 import { NoRespondersError, PublishError, RequestTimeoutError, TransportClosedError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
-import type { RequestOptions } from '../../core/transport.ts';
+import type { RequestOptions, ResponderNotice } from '../../core/transport.ts';
 import { goneAddress } from './cancellation.ts';
 import type { ClientMessage } from './client.ts';
-import { contentModeOf } from './content-mode.ts';
 import type { CoreContext } from './core-context.ts';
 import { asDecodeError, frameOf } from './core-delivery.ts';
 import { ConnectionLostError, PermissionDeniedError } from './errors.ts';
 import type { Asker, InboxEntry } from './inbox.ts';
-import type { NatsMessage, SentMessage } from './nats-codec.ts';
+import { isEnd, type LateReplies, lateReplies } from './late-replies.ts';
+import type { SentMessage } from './nats-codec.ts';
 import { errorIn, termsWriter } from './request-headers.ts';
 import { isUnheard } from './request-raw.ts';
 
@@ -26,6 +26,7 @@ const MAX_TIMEOUT = 600_000;
 export function requester(context: CoreContext): (event: Event, options?: RequestOptions) => Observable<Event> {
   const { wire, life, encode, addresses } = context;
   const questions = new Set<Question>();
+  const late = lateReplies(wire, life);
   const writeTerms = termsWriter();
   life.asking.add((error) => failAll(questions, error));
   const changes = wire.changes$.subscribe((status) => {
@@ -42,17 +43,20 @@ export function requester(context: CoreContext): (event: Event, options?: Reques
   life.status$.subscribe({ complete: () => changes.unsubscribe() });
 
   return (event, options = {}) => {
-    const { headers = NO_HEADERS, many = false, timeout = DEFAULT_TIMEOUT } = options;
+    const { headers = NO_HEADERS, notice, timeout = DEFAULT_TIMEOUT } = options;
+    const many = notice !== undefined || options.many === true;
     if (!(timeout > 0 && timeout <= MAX_TIMEOUT)) {
       throw new RangeError(`'timeout' must be above 0 and at most ${MAX_TIMEOUT} ms, not ${timeout}`);
     }
-    const terms = { timeout, many };
+    // Where several answer, each reply of one gives the others time again, of which they know nothing.
+    const terms = { timeout: notice === undefined ? timeout : MAX_TIMEOUT, many };
+    const want: Wanted = { timeout, many, notice };
 
     return new Observable<Event>((subscriber) => {
       if (life.closed || wire.closed) throw new TransportClosedError(life.name);
       const outgoing = addresses.prepare(event, options);
       const encoded = encode(outgoing.event, headers);
-      const question = new Question(context, questions, subscriber, outgoing.address, timeout, many);
+      const question = new Question(context, questions, late, subscriber, outgoing.address, want);
       subscriber.add(question);
       question.ask(encoded, writeTerms(encoded.headers, terms));
     });
@@ -63,14 +67,21 @@ function failAll(questions: Iterable<Question>, error: unknown): void {
   for (const question of [...questions]) question.fail(error);
 }
 
+/** What the options of a request say of its replies. */
+interface Wanted {
+  readonly timeout: number;
+  readonly many: boolean;
+  readonly notice: RequestOptions['notice'];
+}
+
 /** A request that waits for replies. A class, as there is one for each request. */
 class Question implements Asker {
   readonly context: CoreContext;
   readonly questions: Set<Question>;
+  readonly late: LateReplies;
   readonly subscriber: Subscriber<Event>;
   readonly address: string;
-  readonly timeout: number;
-  readonly many: boolean;
+  readonly want: Wanted;
   readonly entry: InboxEntry;
   /** Whether the responder waits to hear of it: it was asked, and neither side has ended it. */
   pending = false;
@@ -78,23 +89,23 @@ class Question implements Asker {
   constructor(
     context: CoreContext,
     questions: Set<Question>,
+    late: LateReplies,
     subscriber: Subscriber<Event>,
     address: string,
-    timeout: number,
-    many: boolean,
+    want: Wanted,
   ) {
     this.context = context;
     this.questions = questions;
+    this.late = late;
     this.subscriber = subscriber;
     this.address = address;
-    this.timeout = timeout;
-    this.many = many;
+    this.want = want;
     this.entry = context.wire.inbox.open(this);
     questions.add(this);
   }
 
   ask({ data }: SentMessage, headers: string | Uint8Array): void {
-    this.entry.expect(this.timeout);
+    this.entry.expect(this.want.timeout);
     this.context.send(this.address, data, headers, this.entry.address);
     this.pending = true;
   }
@@ -102,26 +113,29 @@ class Question implements Asker {
   receive(message: ClientMessage): void {
     const frame = frameOf(message);
     if (frame.data.length === 0 && isUnheard(message)) return this.fail(new NoRespondersError(this.address));
+    const { timeout, many, notice } = this.want;
     const error = frame.headers === undefined ? undefined : errorIn(frame.headers);
-    if (error !== undefined) return this.fail(error);
-    if (frame.data.length === 0 && isEnd(frame)) {
-      this.pending = false;
-      return this.subscriber.complete();
-    }
-    if (this.many) this.entry.expect(this.timeout);
+    if (notice !== undefined) this.entry.expect(timeout);
+    if (error !== undefined) return notice === undefined ? this.fail(error) : this.#tell({ kind: 'failed', error });
+    if (isEnd(frame)) return notice === undefined ? this.#complete() : this.#tell({ kind: 'ended' });
+    if (many) this.entry.expect(timeout);
     else this.pending = false;
     let event: Event;
     try {
       event = this.context.codec.decode(frame);
     } catch (cause) {
-      return this.subscriber.error(asDecodeError(cause, frame));
+      const unreadable = asDecodeError(cause, frame);
+      if (notice === undefined) return this.subscriber.error(unreadable);
+      return this.#tell({ kind: 'unreadable', error: unreadable });
     }
     this.subscriber.next(event);
-    if (!this.many) this.subscriber.complete();
+    if (!many) this.subscriber.complete();
   }
 
   timedOut(): void {
-    this.fail(new RequestTimeoutError(this.address, this.timeout)); // the responder has heard how long it would wait
+    // One responder has heard how long it would be waited for; several have not.
+    if (this.want.notice === undefined) this.pending = false;
+    this.subscriber.error(new RequestTimeoutError(this.address, this.want.timeout));
   }
 
   disconnected(): void {
@@ -133,8 +147,22 @@ class Question implements Asker {
     this.subscriber.error(error);
   }
 
+  #complete(): void {
+    this.pending = false;
+    this.subscriber.complete();
+  }
+
+  #tell(notice: ResponderNotice): void {
+    try {
+      this.want.notice?.(notice);
+    } catch (error) {
+      this.subscriber.error(error);
+    }
+  }
+
   unsubscribe(): void {
     this.entry.close();
+    this.late.ended(this.entry, this.address);
     this.questions.delete(this);
     if (!this.pending) return;
     this.pending = false;
@@ -146,9 +174,4 @@ class Question implements Asker {
       wire.report(error); // too much waits for a connection: the responder will learn from its clock
     }
   }
-}
-
-/** Whether an empty message is the mark at the end of the replies (NATS ADR-47), and no event in binary mode. */
-function isEnd({ headers }: NatsMessage): boolean {
-  return contentModeOf(headers) !== 'binary';
 }

@@ -24,8 +24,9 @@ const LONGEST_WAIT = 600_000;
 /**
  * Makes a core transport's `requests`.
  *
- * What is no event is answered with an error; what has no reply address is nobody's request, and is told as a drop. A
- * drain waits for requests that have got no answer yet, and then answers them with the error `DRAINED`.
+ * What is no event is answered with an error; what has no reply address is nobody's request, and is told as a drop, as is
+ * a reply that nobody waits for. A drain waits for requests that have not been answered to the end, or at all where the
+ * asker does not say how much it wants, and then answers them with the error `DRAINED`.
  */
 export function responder(
   context: CoreContext,
@@ -85,11 +86,7 @@ class Receiver implements Attachment, IncomingOwner {
   receive(message: ClientMessage): void {
     const { codec, life } = this.context;
     const inbox = message.reply;
-    if (inbox === undefined || inbox === '') {
-      this.dropped += 1;
-      const reason = 'a request without a reply address';
-      return life.tell({ kind: 'dropped', address: this.pattern, reason, total: this.dropped });
-    }
+    if (inbox === undefined || inbox === '') return this.#drop('a request without a reply address');
     const frame = frameOf(message);
     let event: Event;
     try {
@@ -119,7 +116,11 @@ class Receiver implements Attachment, IncomingOwner {
 
   answered(request: Incoming): void {
     this.askers.again(request, request.terms?.timeout ?? LONGEST_WAIT);
-    if (this.unanswered.delete(request)) this.settled();
+    if (request.terms === undefined && this.unanswered.delete(request)) this.settled();
+  }
+
+  late(): void {
+    this.#drop('a reply that nobody waits for any more');
   }
 
   closed(request: Incoming): void {
@@ -130,10 +131,15 @@ class Receiver implements Attachment, IncomingOwner {
   abandon(reason: unknown): number {
     const left = [...this.unanswered];
     for (const request of left) {
-      this.finish(request, errorHeaders('DRAINED', 'The responder was drained before it answered'));
+      this.finish(request, errorHeaders('DRAINED', 'The responder was drained before it had answered'));
       request.close(reason);
     }
     return left.length;
+  }
+
+  #drop(reason: string): void {
+    this.dropped += 1;
+    this.context.life.tell({ kind: 'dropped', address: this.pattern, reason, total: this.dropped });
   }
 
   #send(inbox: string, headers: Readonly<Record<string, string>> | undefined): void {
