@@ -4,7 +4,10 @@ import type { Key } from './key-reader.ts';
 export const COMMITTED = 0;
 export const RELEASED = -1;
 
-const FIRST_CAPACITY = 32;
+const FIRST_CAPACITY = 256;
+
+/** By how much a table grows: to make it anew costs more than room that is not used, which no page of memory backs. */
+const GROWTH = 4;
 
 /**
  * Keys, each with who holds it and until when, and without an object for any of them: what lives long is a few typed
@@ -50,7 +53,7 @@ export class ClaimTable {
     const entry = this.#count;
     const start = this.#startOf(entry);
     const end = start + length;
-    if (end > this.#units.length) this.#units = enlarged(this.#units, new Uint16Array(end + (end >> 2)));
+    if (end > this.#units.length) this.#units = enlarged(this.#units, new Uint16Array(GROWTH * end));
     const own = this.#units;
     for (let index = 0; index < length; index += 1) own[start + index] = units[index] as number;
     this.#ends[entry] = end;
@@ -132,10 +135,10 @@ export class ClaimTable {
     return entry === 0 ? 0 : (this.#ends[entry - 1] as number);
   }
 
-  /** Throws out what was released where that is at least half, and becomes twice as large where it is not. */
+  /** Throws out what was released where that is at least half, and becomes larger where it is not. */
   #makeRoom(): void {
     if (2 * this.live <= this.#count) return this.keep((holder) => holder !== RELEASED);
-    const capacity = 2 * this.#count;
+    const capacity = GROWTH * this.#count;
     this.holders = enlarged(this.holders, new Float64Array(capacity));
     this.untils = enlarged(this.untils, new Float64Array(capacity));
     this.#ends = enlarged(this.#ends, new Uint32Array(capacity));

@@ -1,6 +1,7 @@
-import { Observable, share } from 'rxjs';
+import { Observable } from 'rxjs';
 import type { Delivery } from '../../core/delivery.ts';
 import { ConsumerNotFoundError } from '../../core/errors.ts';
+import { hot } from '../../core/hot.ts';
 import type { OpenAttachment, Puller } from '../../core/puller.ts';
 import {
   type CoreSubscribeOptions,
@@ -40,7 +41,7 @@ export function subscription(
       }),
     );
     if (!subscriber.closed) options.opened?.(info);
-  }).pipe(share());
+  }).pipe(hot);
 }
 
 function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: Puller): OpenAttachment {

@@ -1,5 +1,6 @@
-import { Observable, share } from 'rxjs';
+import { Observable } from 'rxjs';
 import type { Delivery } from '../../core/delivery.ts';
+import { hot } from '../../core/hot.ts';
 import { liveSource } from '../../core/live-source.ts';
 import {
   type CoreSubscribeOptions,
@@ -47,5 +48,5 @@ export function coreSubscription(context: CoreContext, options: CoreSubscribeOpt
     );
     endWithConnection(wire, subscriber);
     if (!subscriber.closed) options.opened?.(info);
-  }).pipe(share());
+  }).pipe(hot);
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { catchError, Observable, retry, type SchedulerLike, share, switchMap, throwError, timer } from 'rxjs';
+import { catchError, Observable, retry, type SchedulerLike, switchMap, throwError, timer } from 'rxjs';
 import { wholeNumber } from '../../core/check-options.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { ConsumerNotFoundError, RequestTimeoutError } from '../../core/errors.ts';
+import { hot } from '../../core/hot.ts';
 import type { Attachment, Puller } from '../../core/puller.ts';
 import { checkSubscribeOptions, DEFAULT_PREFETCH, type StreamSubscribeOptions } from '../../core/subscribe-options.ts';
 import type { StartPosition } from '../../core/transport.ts';
@@ -62,7 +63,7 @@ export function jetstreamSubscription(
       }),
     );
     endWithConnection(api.wire, subscriber);
-  }).pipe(share());
+  }).pipe(hot);
 }
 
 /** Looks the consumer up, or makes one, and then reads it. */
