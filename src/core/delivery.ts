@@ -21,6 +21,8 @@ export interface Position {
 export interface SubscriptionInfo {
   readonly stream?: string;
   readonly consumer?: string;
+  /** The first sequence that comes of a subscription without a consumer of its own name; absent where that is not known. */
+  readonly start?: number;
   /** Time, in ms, until a delivery must be settled or kept by `working`: the shortest, where it differs by attempt. Absent where there are no leases. */
   readonly lease?: number;
   /** The largest number of unsettled deliveries that the source may have out. */

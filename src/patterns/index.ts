@@ -1,3 +1,4 @@
+export * from './events/index.ts';
 export { type RedriveOptions, redrive } from './redrive.ts';
 export { NotClosedError } from './service/not-closed-error.ts';
 export type { Drainable, Pipeline, Resource, ServiceParts } from './service/parts.ts';

@@ -57,8 +57,9 @@ function attach(broker: MemoryBroker, options: MemorySubscribeOptions, puller: P
   }
   const name = broker.uniqueName('ephemeral-');
   const attachment = broker.ensureConsumer({ stream, name, filter, from }).attach(puller);
+  const start = from === 'new' ? broker.stream(stream).log.last + 1 : undefined;
   return {
-    info: attachment.info,
+    info: start === undefined ? attachment.info : { ...attachment.info, start },
     get unsettled() {
       return attachment.unsettled;
     },

@@ -36,6 +36,7 @@ export function orderedSource(api: JetStreamApi, puller: Puller, options: Ordere
   const info: SubscriptionInfo = {
     stream,
     consumer: consumerName,
+    ...(typeof consumer.from === 'object' && 'sequence' in consumer.from ? { start: consumer.from.sequence } : {}),
     prefetch: puller.prefetch,
     maxDeliver: 1,
     draining: puller.draining,
