@@ -7,6 +7,8 @@ import { lanes } from './lanes.ts';
 import { pipelineAsync, pipelineSync } from './pipeline.ts';
 import { pipelineHeap } from './pipeline-heap.ts';
 import { request, requestLatency } from './request.ts';
+import { requestEventTrips } from './request-event.ts';
+import { requestEventHeap } from './request-event-heap.ts';
 import { requestLeak } from './request-leak.ts';
 import { virtualDay, virtualDayJitter } from './virtual-day.ts';
 
@@ -25,6 +27,8 @@ export const benches: readonly Bench[] = [
   request,
   requestLatency,
   requestLeak,
+  requestEventTrips,
+  requestEventHeap,
   codecDecode,
   codecDecodeBinary,
   codecEncode,

@@ -8,6 +8,9 @@ export interface TypeAddressing {
   readonly addressOf?: (type: string) => string;
 }
 
+/** How many types are remembered with their address. */
+const MOST_KNOWN = 1_000;
+
 /**
  * Returns the narrowest set of addresses at which events of these types travel: a consumer's `filter`.
  *
@@ -31,9 +34,14 @@ export function addressMapping({ prefix, addressOf }: TypeAddressing): (type: st
     throw new TypeError("'prefix' and 'addressOf' exclude each other");
   if (prefix !== undefined) validateAddress(prefix);
   const map = addressOf ?? ((type: string) => (prefix === undefined ? type : `${prefix}.${type}`));
+  const known = new Map<string, string>(); // most who listen want what others do
   return (type) => {
+    const before = known.get(type);
+    if (before !== undefined) return before;
     const address = map(type);
     validateAddress(address, { wildcards: true });
+    if (known.size === MOST_KNOWN) known.clear();
+    known.set(type, address);
     return address;
   };
 }

@@ -1,5 +1,5 @@
+import { hash } from 'node:crypto';
 import { concatMap, from, Observable, type ObservableInput, of, type SchedulerLike } from 'rxjs';
-import { v5 } from 'uuid';
 import { createEvent, type EventInit } from '../../core/create-event.ts';
 import type { Delivery, MessageHeaders } from '../../core/delivery.ts';
 import { type Event, eventKey } from '../../core/event.ts';
@@ -34,8 +34,8 @@ export type Respond = (
 const IN_FLIGHT = 64;
 const WAITING = 100_000;
 
-/** The namespace of the ids that follow from a request. */
-const NAMESPACE = '5c1f8a0e-2b0b-4c53-9d4c-6d2f2f6f0f7e';
+/** 132 bits. */
+const ID_LENGTH = 22;
 
 /**
  * Makes the function that publishes responses: in the order in which they are emitted, each with the request's
@@ -55,11 +55,10 @@ export function responder(fallback: Publisher, options: ResponseOptions, schedul
   function publish(request: Delivery, draft: EventInit, number: number): Observable<Receipt> {
     const { stream = '', consumer = '' } = request.subscription;
     const name = `response ${number} ${draft.type} of ${stream}/${consumer} to ${eventKey(request.event)}`;
-    const { id = v5(name, NAMESPACE) } = draft;
-    const own = transactionOf(draft as Event);
-    const transaction = own ?? transactionOf(request.event);
-    const event = isComplete(draft) ? draft : createEvent({ ...draft, id }, clock);
-    const response = transaction === undefined ? event : withTransaction(event, transaction);
+    const transactionid = transactionOf(draft as Event) ?? transactionOf(request.event);
+    const response = isComplete(draft)
+      ? inTransaction(draft, transactionid)
+      : createEvent({ ...draft, transactionid, id: draft.id ?? idFrom(name) }, clock);
     return publisher.publish(response, {
       ...common,
       messageId: name,
@@ -108,6 +107,15 @@ export function responder(fallback: Publisher, options: ResponseOptions, schedul
       return publishAll(request, result as ObservableInput<Emitted>);
     return publish(request, result as EventInit, 0);
   };
+}
+
+function inTransaction(event: Event, id: string | undefined): Event {
+  return id === undefined ? event : withTransaction(event, id);
+}
+
+/** Of the same length for all, as a response may be a request, whose response is one, and so on. */
+function idFrom(name: string): string {
+  return hash('sha256', name, 'base64url').slice(0, ID_LENGTH);
 }
 
 function draftsOf(emitted: Emitted | undefined): readonly EventInit[] {
