@@ -5,7 +5,13 @@ import { filesBelow, modulesOf, read, readManifest, root } from './repository.ts
 const modules = modulesOf(readManifest());
 
 /** Rooms whose index is part of `millrace` and not a subpath of its own. */
-const inner = ['src/core/index.ts', 'src/operators/index.ts', 'src/patterns/index.ts'];
+const inner = [
+  'src/core/index.ts',
+  'src/operators/index.ts',
+  'src/patterns/index.ts',
+  'src/patterns/events/index.ts',
+  'src/patterns/queries/index.ts',
+];
 
 describe('package.json exports', () => {
   it.each([...modules])('%s is one file of src, and what the build makes of it', (_, entry) => {
