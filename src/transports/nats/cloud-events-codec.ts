@@ -12,7 +12,7 @@ import { beginsBinary, contentModeOf } from './content-mode.ts';
 import { decodeHeaders, HEADER_VERSION, headerEntries, headerLine } from './headers.ts';
 import type { NatsCodec, NatsMessage, TextMessage } from './nats-codec.ts';
 
-export type { NatsCodec, NatsMessage, TextMessage } from './nats-codec.ts';
+export type { NatsCodec, NatsMessage } from './nats-codec.ts';
 
 /** Options for {@link cloudEventsCodec}. */
 export interface CloudEventsCodecOptions {

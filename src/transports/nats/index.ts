@@ -62,7 +62,7 @@ export {
   type WatchOptions,
 } from './kv-store.ts';
 export type { KvStart } from './kv-watch.ts';
-export type { NatsCodec, NatsMessage } from './nats-codec.ts';
+export type { NatsCodec, NatsMessage, TextMessage } from './nats-codec.ts';
 export { type NatsTransport, type NatsTransportOptions, natsTransport } from './nats-transport.ts';
 export { pauseConsumer, resumeConsumer } from './pause.ts';
 export type { JetStreamPublishOptions } from './publish-options.ts';
