@@ -1,4 +1,5 @@
 export * from './events/index.ts';
+export * from './queries/index.ts';
 export { type RedriveOptions, redrive } from './redrive.ts';
 export { NotClosedError } from './service/not-closed-error.ts';
 export type { Drainable, Pipeline, Resource, ServiceParts } from './service/parts.ts';
