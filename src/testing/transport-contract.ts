@@ -4,6 +4,7 @@ import { draining } from './contract/draining.ts';
 import { listening } from './contract/listening.ts';
 import { publishing } from './contract/publishing.ts';
 import { requesting } from './contract/requesting.ts';
+import { responding } from './contract/responding.ts';
 import { settling } from './contract/settling.ts';
 import { starting } from './contract/starting.ts';
 import { subscribing } from './contract/subscribing.ts';
@@ -32,5 +33,6 @@ export const transportContract: readonly ContractCase[] = [
   ...starting,
   ...listening,
   ...requesting,
+  ...responding,
   ...draining,
 ];
