@@ -1,5 +1,6 @@
 import { codecDecode, codecDecodeBinary, codecEncode, codecEncodeBinary } from './codec.ts';
 import { coreHandler } from './core-handler.ts';
+import { drain } from './drain.ts';
 import type { Bench } from './harness/bench.ts';
 import { jetstreamConsume } from './jetstream-consume.ts';
 import { jetstreamPublish, jetstreamPublishEach } from './jetstream-publish.ts';
@@ -29,6 +30,7 @@ export const benches: readonly Bench[] = [
   requestLeak,
   requestEventTrips,
   requestEventHeap,
+  drain,
   codecDecode,
   codecDecodeBinary,
   codecEncode,
