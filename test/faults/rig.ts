@@ -151,7 +151,8 @@ export async function faultRig(test: TestContext, options: FaultRigOptions): Pro
     await firstValueFrom(ensureConsumer(direct, { stream, name: CONSUMER, ackWait: lease, ...options.consumer }));
   }
 
-  await provision();
+  // A cluster that has just got a node back may refuse for a moment.
+  await until(() => provision().then(() => true));
 
   const rig: FaultRig = {
     record,

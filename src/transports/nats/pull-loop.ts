@@ -65,10 +65,14 @@ export interface PullLoop {
 
 /** Before asking again where the server could not answer, in ms: doubled up to the last one. */
 const FIRST_DELAY = 100;
-const LAST_DELAY = 2_000;
+const LAST_DELAY = 1_000;
 
-/** How long at first to wait for the answer to whether the consumer is there, in ms: doubled up to the API's timeout. */
+/**
+ * How long at first to wait for the answer to whether the consumer is there, in ms, and how that grows up to the API's
+ * timeout: slowly, as what is asked while a cluster has no leader is never answered, and the new one is to be found soon.
+ */
 const FIRST_PATIENCE = 500;
+const PATIENCE_GROWTH = 1.5;
 
 const NANOS = 1_000_000;
 
@@ -192,7 +196,7 @@ export function pullLoop(api: JetStreamApi, options: PullOptions, target: PullTa
       .subscribe({
         error(error: unknown) {
           looking = undefined;
-          patience *= 2;
+          patience *= PATIENCE_GROWTH;
           if (isGone(error)) fail(error);
           else lookAgain(); // nobody can say at the moment
         },

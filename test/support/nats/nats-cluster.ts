@@ -31,7 +31,7 @@ export interface NatsCluster {
   consumerLeader(stream: string, consumer: string): Promise<NatsServerProcess>;
   /** Resolves when every node has all that the stream holds. */
   replicated(stream: string, deadline?: number): Promise<void>;
-  /** Starts the nodes that are down, one after the other, and waits until the cluster is usable. */
+  /** Starts the nodes that are down or about to end, one after the other, and waits until the cluster is usable. */
   restart(): Promise<void>;
   /** Ends all of them for good and removes their files. */
   stop(): Promise<void>;
@@ -98,7 +98,7 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
       );
     },
     async restart() {
-      for (const server of nodes) if (!server.running) await server.restart();
+      for (const server of nodes) if (!server.running || server.leaving) await server.restart();
       await cluster.usable();
     },
     async stop() {

@@ -31,6 +31,8 @@ export interface NatsServerProcess {
   /** That of the process that runs now, or ran last. */
   readonly pid: number;
   readonly running: boolean;
+  /** Whether it is in lame duck mode, and about to end. */
+  readonly leaving: boolean;
   /** What the server has logged over all its runs. */
   readonly log: string;
   /** SIGKILL: it has no time to tell anyone, nor to write anything. */
@@ -59,6 +61,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   let name = options.name ?? '';
   let child: OwnedProcess;
   let past = '';
+  let leaving = false;
 
   try {
     await startOnFreePort();
@@ -109,6 +112,9 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     get running() {
       return child.running;
     },
+    get leaving() {
+      return leaving;
+    },
     get log() {
       return past + child.log;
     },
@@ -116,11 +122,15 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     shutDown: () => child.end('SIGTERM'),
     pause: () => child.pause(),
     resume: () => child.signal('SIGCONT'),
-    lameDuck: () => child.signal('SIGUSR2'),
+    lameDuck() {
+      leaving = true;
+      child.signal('SIGUSR2');
+    },
     async restart(more) {
       await child.end('SIGTERM');
       past += child.log;
       if (more !== undefined) config = more;
+      leaving = false;
       await run();
     },
     async stop() {
