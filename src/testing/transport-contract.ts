@@ -3,6 +3,7 @@ import { demand } from './contract/demand.ts';
 import { draining } from './contract/draining.ts';
 import { listening } from './contract/listening.ts';
 import { publishing } from './contract/publishing.ts';
+import { querying } from './contract/querying.ts';
 import { requesting } from './contract/requesting.ts';
 import { responding } from './contract/responding.ts';
 import { settling } from './contract/settling.ts';
@@ -33,6 +34,7 @@ export const transportContract: readonly ContractCase[] = [
   ...starting,
   ...listening,
   ...requesting,
+  ...querying,
   ...responding,
   ...draining,
 ];

@@ -41,10 +41,11 @@ describeOnLatestServer('jetstreamTransport', () => {
       const successor = await cluster.consumerLeader(name, CONSUMER);
       const electedAt = performance.now();
       const handled = rig.effects.size;
-      await rig.publish(1);
+      const more = rig.publish(1);
       await rig.handled(handled + 1, 20_000);
       const gap = performance.now() - electedAt;
       await published;
+      await more;
 
       expect(successor).not.toBe(leader);
       // Both clients' own consume() is silent for 43.5 s here, at its defaults.

@@ -49,14 +49,17 @@ export function addressMapping({ prefix, addressOf }: TypeAddressing): (type: st
 /** Leaves out what is there twice, or included in another. */
 export function narrowest(addresses: Iterable<string>): readonly string[] {
   const unique = [...new Set(addresses)].sort();
-  const plain = unique.every((address) => !address.includes('*') && !address.includes('>'));
-  if (plain) return unique;
+  if (!unique.some(isPattern)) return unique;
   return unique.filter((address) => !unique.some((other) => other !== address && isSubset(address, other)));
 }
 
 /** Tells whether a set of addresses includes an address, or all that a pattern matches. */
 export function includes(addresses: readonly string[], address: string): boolean {
-  return addresses.includes(address) || addresses.some((other) => other.endsWith('>') && isSubset(address, other));
+  return addresses.includes(address) || addresses.some((other) => isPattern(other) && isSubset(address, other));
+}
+
+function isPattern(address: string): boolean {
+  return address.includes('*') || address.endsWith('>');
 }
 
 /** Returns the narrowest single pattern that includes all addresses: for servers whose consumers take one filter only. */

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import { concatMap, from, Observable, type ObservableInput, of, type SchedulerLike } from 'rxjs';
-import { createEvent, type EventInit } from '../../core/create-event.ts';
+import type { EventInit } from '../../core/create-event.ts';
 import type { Delivery, MessageHeaders } from '../../core/delivery.ts';
 import { type Event, eventKey } from '../../core/event.ts';
-import { transactionOf, withTransaction } from '../../core/transaction.ts';
 import type { Publisher, PublishOptions, Receipt } from '../../core/transport.ts';
 import { isInput, isPromiseLike } from '../../core/when-done.ts';
 import { boundedConcurrency } from '../../operators/bounded-concurrency.ts';
+import { completeDraft } from '../draft.ts';
 import { isNoResponse, type NoResponse } from './no-response.ts';
 
 /** What a handler emits: responses, one at a time or several, as events or as what `createEvent` makes them of. */
@@ -50,15 +50,11 @@ export function responder(fallback: Publisher, options: ResponseOptions, schedul
     ...(address === undefined ? {} : { address }),
     ...(headers === undefined ? {} : { headers }),
   };
-  const clock = scheduler === undefined ? {} : { scheduler };
 
   function publish(request: Delivery, draft: EventInit, number: number): Observable<Receipt> {
     const { stream = '', consumer = '' } = request.subscription;
     const name = `response ${number} ${draft.type} of ${stream}/${consumer} to ${eventKey(request.event)}`;
-    const transactionid = transactionOf(draft as Event) ?? transactionOf(request.event);
-    const response = isComplete(draft)
-      ? inTransaction(draft, transactionid)
-      : createEvent({ ...draft, transactionid, id: draft.id ?? idFrom(name) }, clock);
+    const response = completeDraft(draft, request.event, { id: draft.id ?? idFrom(name), scheduler });
     return publisher.publish(response, {
       ...common,
       messageId: name,
@@ -109,10 +105,6 @@ export function responder(fallback: Publisher, options: ResponseOptions, schedul
   };
 }
 
-function inTransaction(event: Event, id: string | undefined): Event {
-  return id === undefined ? event : withTransaction(event, id);
-}
-
 /** Of the same length for all, as a response may be a request, whose response is one, and so on. */
 function idFrom(name: string): string {
   return hash('sha256', name, 'base64url').slice(0, ID_LENGTH);
@@ -121,9 +113,4 @@ function idFrom(name: string): string {
 function draftsOf(emitted: Emitted | undefined): readonly EventInit[] {
   if (emitted === undefined || isNoResponse(emitted)) return [];
   return Array.isArray(emitted) ? (emitted as readonly EventInit[]) : [emitted as EventInit];
-}
-
-/** Whether it is an event already, and not only what one is made of. */
-function isComplete(draft: EventInit): draft is Event {
-  return typeof draft.id === 'string' && typeof draft.source === 'string' && draft.specversion === '1.0';
 }

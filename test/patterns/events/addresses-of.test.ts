@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { addressesOf, InvalidAddressError, matchesAddress, overlaps } from 'millrace';
 import { describe, expect, it } from 'vitest';
-import { addressMapping, enclosing } from '../../../src/patterns/events/addresses-of.ts';
+import { addressMapping, enclosing, includes } from '../../../src/patterns/events/addresses-of.ts';
 
 const token = fc.constantFrom('a', 'b', 'c');
 const type = fc.array(token, { minLength: 1, maxLength: 4 }).map((tokens) => tokens.join('.'));
@@ -63,6 +63,7 @@ describe('enclosing', () => {
         const one = enclosing(addresses);
 
         expect(addresses.every((address) => matchesAddress(one, address))).toBe(true);
+        expect(addresses.every((address) => includes([one], address))).toBe(true);
       }),
     );
   });
