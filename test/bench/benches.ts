@@ -11,6 +11,7 @@ import { request, requestLatency } from './request.ts';
 import { requestEventTrips } from './request-event.ts';
 import { requestEventHeap } from './request-event-heap.ts';
 import { requestLeak } from './request-leak.ts';
+import { scatter } from './scatter.ts';
 import { virtualDay, virtualDayJitter } from './virtual-day.ts';
 
 /** Every bench, in the order of the table. */
@@ -31,6 +32,7 @@ export const benches: readonly Bench[] = [
   requestEventTrips,
   requestEventHeap,
   drain,
+  scatter,
   codecDecode,
   codecDecodeBinary,
   codecEncode,
