@@ -35,6 +35,7 @@ export type MillraceErrorCode =
   | 'INVALID_LISTENER'
   | 'RESPONSE_TIMEOUT'
   | 'SOURCE_CLOSED'
+  | 'SESSION_CLOSED'
   | 'NOT_CLOSED'
   | 'CONNECTION_FAILED'
   | 'CONNECTION_LOST'

@@ -92,6 +92,7 @@ export {
   type Succeeded,
 } from './outcome.ts';
 export { type ProtobufCodecOptions, protobufCodec } from './protobuf-codec.ts';
+export type { RawMessage, RawWire, Wired } from './raw-wire.ts';
 export type {
   InferInput,
   InferOutput,
@@ -121,3 +122,4 @@ export type {
   Transport,
 } from './transport.ts';
 export { isEvent, validateEvent } from './validate-event.ts';
+export type { ValueCodec, ValueCodecName } from './value-codec.ts';

@@ -15,3 +15,4 @@ export type {
   TransportResult,
 } from './service/report.ts';
 export { type Service, type ServiceOptions, service } from './service/service.ts';
+export * from './sessions/index.ts';

@@ -10,7 +10,8 @@ import type { BrokerContext } from './broker-context.ts';
 import { type ConsumerConfig, consumerSettings, type StreamConfig, streamSettings } from './config.ts';
 import { type Consumer, consumer } from './consumer.ts';
 import { checkConsumer } from './provisioning-rules.ts';
-import { type Router, router } from './router.ts';
+import { type RawRouter, rawRouter } from './raw-wire.ts';
+import { type CoreMessage, type Router, router } from './router.ts';
 import { type Stream, stream } from './stream.ts';
 import { turns } from './turns.ts';
 
@@ -51,6 +52,8 @@ export interface MemoryBroker {
   /** @internal */
   readonly router: Router;
   /** @internal */
+  readonly raw: RawRouter;
+  /** @internal */
   readonly streams: ReadonlyMap<string, Stream>;
   /** Stores a message and hands it to core listeners; `undefined` where there are neither. @internal */
   publish(message: MemoryMessage): Receipt | undefined;
@@ -83,7 +86,7 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
   wholeNumber('maxMessages', maxMessages);
   const streams = new Map<string, Stream>();
   const advisories = new Subject<Advisory>();
-  const listeners = router(isolate ? copy : undefined);
+  const listeners = router(isolate ? copyOf : undefined);
   let names = 0;
 
   const context: BrokerContext = {
@@ -118,6 +121,7 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
     scheduler,
     advisories$: advisories.asObservable(),
     router: listeners,
+    raw: rawRouter(),
     streams,
     stores: (address) => streamFor(address) !== undefined,
     stream: find,
@@ -182,6 +186,10 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
       return `${prefix}${names}`;
     },
   };
+}
+
+function copyOf(message: CoreMessage): CoreMessage {
+  return message.event === undefined ? message : { ...message, event: copy(message.event) };
 }
 
 function copy(event: Event): Event {

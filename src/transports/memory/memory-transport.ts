@@ -4,6 +4,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import { PublishError, TransportClosedError, UnboundAddressError } from '../../core/errors.ts';
 import type { Event } from '../../core/event.ts';
 import { validateAddress, validateName } from '../../core/names.ts';
+import type { Wired } from '../../core/raw-wire.ts';
 import type {
   IncomingRequest,
   Receipt,
@@ -21,7 +22,12 @@ import { type MemorySubscribeOptions, subscription } from './subscriptions.ts';
 export interface MemoryTransportOptions extends AddressingOptions {}
 
 /** The embedded transport. Disposing of it drains it. */
-export interface MemoryTransport extends Transport<MemorySubscribeOptions>, Requester, Responder, AsyncDisposable {}
+export interface MemoryTransport
+  extends Transport<MemorySubscribeOptions>,
+    Requester,
+    Responder,
+    Wired,
+    AsyncDisposable {}
 
 const DEFAULT_TIMEOUT = 5_000;
 const MAX_TIMEOUT = 600_000;
@@ -71,6 +77,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
       confirm: true,
     },
     status$: life.status$,
+    wire: broker.raw(life),
 
     publish: (events, options = {}) =>
       new Observable((subscriber) => {

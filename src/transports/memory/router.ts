@@ -3,50 +3,54 @@ import type { Event } from '../../core/event.ts';
 import { addressMatcher } from '../../core/names.ts';
 
 /** A message that is handed to whoever listens, and kept by nobody. `event` is absent in the end mark of a reply stream. */
-export interface CoreMessage {
-  readonly address: string;
+export interface CoreMessage extends Routed {
   readonly event: Event | undefined;
   readonly headers: MessageHeaders;
   /** Where an answer is to go. */
   readonly reply: string | undefined;
 }
 
+/** What a router needs to know of a message. */
+export interface Routed {
+  readonly address: string;
+}
+
 /** Hands messages to listeners by address: to each plain one, and to one member of each queue group. */
-export interface Router {
-  listen(pattern: string, queue: string | undefined, receive: (message: CoreMessage) => void): () => void;
+export interface Router<M extends Routed = CoreMessage> {
+  listen(pattern: string, queue: string | undefined, receive: (message: M) => void): () => void;
   /** Returns how many listeners got it. */
-  route(message: CoreMessage): number;
+  route(message: M): number;
   /** Whether anybody listens at this very address. */
   heard(address: string): boolean;
   /** Calls back once, when the last listener of an address has left. */
   onceDeserted(address: string, callback: () => void): void;
 }
 
-interface Listener {
+interface Listener<M> {
   readonly pattern: string;
   readonly queue: string | undefined;
   readonly matches: (address: string) => boolean;
-  readonly receive: (message: CoreMessage) => void;
+  readonly receive: (message: M) => void;
   /** The turn in which its queue was last served by it. */
   turn: number;
   listening: boolean;
 }
 
-/** Makes a router without listeners. With `copy` every listener gets its own copy of an event. */
-export function router(copy?: (event: Event) => Event): Router {
+/** Makes a router without listeners. With `copy` every listener gets its own copy of a message. */
+export function router<M extends Routed = CoreMessage>(copy?: (message: M) => M): Router<M> {
   /** Listeners of one address by that address; replaced rather than changed, so that a listener may leave while it is served. */
-  const literal = new Map<string, readonly Listener[]>();
-  let wild: readonly Listener[] = [];
+  const literal = new Map<string, readonly Listener<M>[]>();
+  let wild: readonly Listener<M>[] = [];
   const deserted = new Map<string, (() => void)[]>();
   let turn = 0;
 
-  function add(listener: Listener): void {
+  function add(listener: Listener<M>): void {
     const { pattern } = listener;
     if (isWild(pattern)) wild = [...wild, listener];
     else literal.set(pattern, [...(literal.get(pattern) ?? []), listener]);
   }
 
-  function remove(listener: Listener): void {
+  function remove(listener: Listener<M>): void {
     const { pattern } = listener;
     if (isWild(pattern)) {
       wild = wild.filter((other) => other !== listener);
@@ -63,19 +67,18 @@ export function router(copy?: (event: Event) => Event): Router {
     for (const callback of callbacks) callback();
   }
 
-  function hand(listener: Listener, message: CoreMessage): void {
-    const { event } = message;
-    listener.receive(copy === undefined || event === undefined ? message : { ...message, event: copy(event) });
+  function hand(listener: Listener<M>, message: M): void {
+    listener.receive(copy === undefined ? message : copy(message));
   }
 
-  function route(message: CoreMessage): number {
+  function route(message: M): number {
     const here = literal.get(message.address);
     if (wild.length === 0 && here?.length === 1) {
-      hand(here[0] as Listener, message);
+      hand(here[0] as Listener<M>, message);
       return 1;
     }
-    const groups = new Map<string, Listener[]>();
-    const chosen: Listener[] = [];
+    const groups = new Map<string, Listener<M>[]>();
+    const chosen: Listener<M>[] = [];
     for (const listener of [...(here ?? []), ...wild]) {
       if (!listener.matches(message.address)) continue;
       if (listener.queue === undefined) chosen.push(listener);

@@ -1,3 +1,4 @@
+export type { ValueCodec, ValueCodecName } from '../../core/value-codec.ts';
 export { type AdvisoryKind, type AdvisoryOptions, advisories, type ConsumerAdvisory } from './advisories.ts';
 export { type AdvisoryData, advisoryCodec } from './advisory-codec.ts';
 export type { NatsConnectionLike } from './client.ts';
@@ -50,7 +51,6 @@ export {
   jetstreamTransport,
 } from './jetstream-transport.ts';
 export { type BucketConfig, type BucketInfo, bucketInfo, deleteBucket, ensureBucket } from './kv-bucket.ts';
-export type { KvCodec, KvCodecName } from './kv-codec.ts';
 export { type KvDedupeStoreOptions, kvDedupeStore } from './kv-dedupe-store.ts';
 export {
   type KvChange,

@@ -12,11 +12,11 @@ import {
 } from 'rxjs';
 import type { Claim, ClaimResult, DedupeStore } from '../../core/dedupe-store.ts';
 import { RequestTimeoutError } from '../../core/errors.ts';
+import { valueCodecOf } from '../../core/value-codec.ts';
 import type { NatsConnectionLike } from './client.ts';
 import { WrongRevisionError } from './errors.ts';
 import { type JetStreamApiOptions, jetstreamApi } from './jetstream-api.ts';
 import { kvApi } from './kv-api.ts';
-import { kvCodecOf } from './kv-codec.ts';
 import type { RawEntry } from './kv-entry.ts';
 import { checkBucket } from './kv-names.ts';
 import { wireOf } from './wire.ts';
@@ -40,7 +40,7 @@ type ClaimRecord =
   | { readonly state: 'claimed'; readonly claim: string; readonly until: number }
   | { readonly state: 'done' };
 
-const codec = /* @__PURE__ */ kvCodecOf<ClaimRecord>('json');
+const codec = /* @__PURE__ */ valueCodecOf<ClaimRecord>('json');
 
 /** How often others may change the key while it is looked at. */
 const MOST_TRIES = 8;

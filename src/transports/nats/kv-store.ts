@@ -1,11 +1,11 @@
 import { catchError, defer, filter, map, type Observable, takeWhile, throwError } from 'rxjs';
 import { wholeNumber } from '../../core/check-options.ts';
 import { DecodeError } from '../../core/errors.ts';
+import { type ValueCodec, type ValueCodecName, valueCodecOf } from '../../core/value-codec.ts';
 import type { NatsConnectionLike } from './client.ts';
 import { KeyExistsError, WrongRevisionError } from './errors.ts';
 import { type JetStreamApiOptions, jetstreamApi } from './jetstream-api.ts';
 import { kvApi } from './kv-api.ts';
-import { type KvCodec, type KvCodecName, kvCodecOf } from './kv-codec.ts';
 import { createEntry } from './kv-create.ts';
 import type { RawEntry } from './kv-entry.ts';
 import { checkBucket, checkFilter, checkKey } from './kv-names.ts';
@@ -16,7 +16,7 @@ import { wireOf } from './wire.ts';
 export interface KvStoreOptions<T> {
   readonly bucket: string;
   /** How values travel: `'json'`, `'bytes'`, `'text'`, or a codec of your own. @defaultValue `'json'` */
-  readonly codec?: KvCodecName | KvCodec<T>;
+  readonly codec?: ValueCodecName | ValueCodec<T>;
   /**
    * Who answers a `get`: the leader, or any server that has the bucket, which is faster and may not know the last value
    * yet, even one that this client wrote. @defaultValue `'leader'`
@@ -128,7 +128,7 @@ export function kvStore<T>(connection: NatsConnectionLike, options: KvStoreOptio
   const { bucket, readFrom = 'leader', api } = options;
   checkBucket(bucket);
   if (readFrom !== 'leader' && readFrom !== 'any') throw new TypeError("'readFrom' must be 'leader' or 'any'");
-  const codec = kvCodecOf(options.codec);
+  const codec = valueCodecOf(options.codec);
   const kv = kvApi(jetstreamApi(wireOf(connection), api), bucket);
 
   function changeOf(entry: RawEntry): KvChange<T> {

@@ -2,6 +2,7 @@ import { asyncScheduler, EMPTY, type Observable, type SchedulerLike, share, time
 import { type AddressingOptions, addressing } from '../../core/addressing.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Event } from '../../core/event.ts';
+import type { Wired } from '../../core/raw-wire.ts';
 import type { CoreSubscribeOptions } from '../../core/subscribe-options.ts';
 import type {
   IncomingRequest,
@@ -21,6 +22,7 @@ import { coreSubscription } from './core-subscription.ts';
 import { followConnection } from './follow-connection.ts';
 import { handOver } from './hand-over.ts';
 import { encoderOf, type NatsCodec } from './nats-codec.ts';
+import { rawWire } from './raw-wire.ts';
 import { requester } from './requester.ts';
 import { type RequestsOptions, responder } from './responder.ts';
 import { wireOf } from './wire.ts';
@@ -34,7 +36,7 @@ export interface NatsTransportOptions extends AddressingOptions {
 }
 
 /** Events on core NATS. Disposing of it drains it. */
-export interface NatsTransport extends Transport<CoreSubscribeOptions>, Requester, Responder, AsyncDisposable {
+export interface NatsTransport extends Transport<CoreSubscribeOptions>, Requester, Responder, Wired, AsyncDisposable {
   publish(events: Event | readonly Event[], options?: CorePublishOptions): Observable<Receipt>;
 }
 
@@ -83,6 +85,7 @@ export function natsTransport(connection: NatsConnectionLike, options: NatsTrans
       confirm: false,
     },
     status$: life.status$,
+    wire: rawWire(wire, life, context.send),
     publish: corePublisher(context),
     subscribe: <T>(given: CoreSubscribeOptions) => coreSubscription(context, given) as Observable<Delivery<T>>,
     request: <T>(event: Event, given?: RequestOptions) => request(event, given) as Observable<Event<T>>,

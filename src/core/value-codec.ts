@@ -1,17 +1,17 @@
-/** How the values of a bucket travel. */
-export interface KvCodec<T> {
+/** How values travel. */
+export interface ValueCodec<T> {
   encode(value: T): Uint8Array;
   /** May throw: the value is then told of as one that cannot be decoded. */
   decode(bytes: Uint8Array): T;
 }
 
 /** The codecs that have a name. */
-export type KvCodecName = 'json' | 'bytes' | 'text';
+export type ValueCodecName = 'json' | 'bytes' | 'text';
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true });
 
-const named: Readonly<Record<KvCodecName, KvCodec<unknown>>> = {
+const named: Readonly<Record<ValueCodecName, ValueCodec<unknown>>> = {
   json: {
     encode(value) {
       const text = JSON.stringify(value) as string | undefined;
@@ -37,8 +37,8 @@ const named: Readonly<Record<KvCodecName, KvCodec<unknown>>> = {
 };
 
 /** Returns a codec that was given by its name or as it is. @throws TypeError for anything else. */
-export function kvCodecOf<T>(codec: KvCodecName | KvCodec<T> = 'json'): KvCodec<T> {
-  const found = typeof codec === 'string' ? (named[codec] as KvCodec<T> | undefined) : codec;
+export function valueCodecOf<T>(codec: ValueCodecName | ValueCodec<T> = 'json'): ValueCodec<T> {
+  const found = typeof codec === 'string' ? (named[codec] as ValueCodec<T> | undefined) : codec;
   if (typeof found?.encode === 'function' && typeof found.decode === 'function') return found;
   throw new TypeError("'codec' must be 'json', 'bytes', 'text' or { encode, decode }");
 }
