@@ -109,7 +109,11 @@ export class ConsumerSession<T> implements Endpoint, Watched {
       offset,
       channel: outgoing !== undefined,
     });
-    hub.wire.publish(address, frame, hub.prefix + token);
+    try {
+      hub.wire.publish(address, frame, hub.prefix + token);
+    } catch (error) {
+      this.#finish(error); // nobody has heard of it
+    }
   }
 
   take(message: RawMessage): void {

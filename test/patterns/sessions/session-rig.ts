@@ -21,6 +21,8 @@ export interface Gate extends Wired {
   mend(): void;
   /** Loses what this side sends next, if it matches; so many messages of them. */
   lose(pattern: RegExp, count?: number): void;
+  /** Has the next message refused with an error. */
+  refuse(error: unknown): void;
   /** Says that the connection was lost, or found. */
   connected(is: boolean): void;
 }
@@ -45,6 +47,7 @@ function gateOn(transport: MemoryTransport): Gate {
   let up = true;
   let losing: RegExp | undefined;
   let left = 0;
+  let refusal: { readonly error: unknown } | undefined;
 
   const gated: RawWire = {
     life: wire.life,
@@ -55,6 +58,11 @@ function gateOn(transport: MemoryTransport): Gate {
     maxPayload: 1_048_576,
     publish(address, data, reply) {
       const text = typeof data === 'string' ? data : decoder.decode(data);
+      if (refusal !== undefined) {
+        const { error } = refusal;
+        refusal = undefined;
+        throw error;
+      }
       sent.push({ to: address, text });
       if (!whole) return;
       if (left > 0 && losing?.test(text) === true) {
@@ -80,6 +88,9 @@ function gateOn(transport: MemoryTransport): Gate {
     lose(pattern, count = 1) {
       losing = pattern;
       left = count;
+    },
+    refuse(error) {
+      refusal = { error };
     },
     connected(is) {
       up = is;
