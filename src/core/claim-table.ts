@@ -9,6 +9,9 @@ const FIRST_CAPACITY = 256;
 /** By how much a table grows: to make it anew costs more than room that is not used, which no page of memory backs. */
 const GROWTH = 4;
 
+/** The same for the texts of keys: they are most of a table, and only copied. */
+const TEXT_GROWTH = 1.5;
+
 /**
  * Keys, each with who holds it and until when, and without an object for any of them: what lives long is a few typed
  * arrays, which the garbage collector never looks into.
@@ -53,7 +56,7 @@ export class ClaimTable {
     const entry = this.#count;
     const start = this.#startOf(entry);
     const end = start + length;
-    if (end > this.#units.length) this.#units = enlarged(this.#units, new Uint16Array(GROWTH * end));
+    if (end > this.#units.length) this.#units = enlarged(this.#units, new Uint16Array(Math.ceil(TEXT_GROWTH * end)));
     const own = this.#units;
     for (let index = 0; index < length; index += 1) own[start + index] = units[index] as number;
     this.#ends[entry] = end;
