@@ -1,5 +1,5 @@
 import type { Observable, Subscriber } from 'rxjs';
-import { NoRespondersError, RequestTimeoutError } from '../../core/errors.ts';
+import { NoRespondersError, RequestTimeoutError, TransportClosedError } from '../../core/errors.ts';
 import type { RawMessage } from '../../core/raw-wire.ts';
 import type { ValueCodec } from '../../core/value-codec.ts';
 import { attempt } from './attempt.ts';
@@ -147,7 +147,7 @@ export class ConsumerSession<T> implements Endpoint, Watched {
 
   /** The transport is drained. */
   drained(): void {
-    this.#fail(new SessionCloseError(closeCodes.goingAway, 'the transport was drained'));
+    this.#fail(new TransportClosedError(this.hub.wire.life.name));
   }
 
   /** Nobody wants it any more, for whatever reason: the producer is told, if it has not ended it itself. */

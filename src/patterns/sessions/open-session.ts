@@ -59,7 +59,8 @@ export interface OpenChannelOptions<T = unknown> extends Omit<OpenSessionOptions
  *
  * Completes when the producer has sent all. Fails with `NoRespondersError` at once where nobody serves the address, with
  * `RequestTimeoutError` where it is not opened in time, with `SessionCloseError` for every other end: the producer's
- * failure with its code, and 1006 where the producer is silent for too long or values were lost, unless it resumes.
+ * failure with its code, and 1006 where the producer is silent for too long or values were lost, unless it resumes. A drain
+ * of the transport fails it with `TransportClosedError`.
  *
  * @example
  * ```ts

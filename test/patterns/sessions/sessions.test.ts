@@ -639,7 +639,7 @@ describe('the end of a session', () => {
     see(consumer.transport.drain(), time);
     await time.advanceBy(0);
 
-    expect(seen.error).toMatchObject({ closeCode: 1001, text: 'the transport was drained' });
+    expect(seen.error).toMatchObject({ name: 'TransportClosedError', transport: '/consumer' });
     expect(ends).toMatchObject([{ kind: 'cancelled', closeCode: 1001 }]);
     expect(see(openSession(consumer, 's', null), time).error).toMatchObject({ name: 'TransportClosedError' });
   });
