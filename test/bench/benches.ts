@@ -12,6 +12,8 @@ import { requestEventTrips } from './request-event.ts';
 import { requestEventHeap } from './request-event-heap.ts';
 import { requestLeak } from './request-leak.ts';
 import { scatter } from './scatter.ts';
+import { sessionMany, sessionOne } from './session.ts';
+import { sessionIdle } from './session-idle.ts';
 import { virtualDay, virtualDayJitter } from './virtual-day.ts';
 
 /** Every bench, in the order of the table. */
@@ -33,6 +35,9 @@ export const benches: readonly Bench[] = [
   requestEventHeap,
   drain,
   scatter,
+  sessionOne,
+  sessionMany,
+  sessionIdle,
   codecDecode,
   codecDecodeBinary,
   codecEncode,
