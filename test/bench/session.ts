@@ -82,8 +82,7 @@ async function raw(producing: NatsConnection, consuming: NatsConnection): Promis
       });
       const end = Math.min(number + CHUNK, each * count);
       sent = end;
-      for (; number < end; number += 1)
-        sendFrame(producing, `raw.${number % count}`, lamp(Math.floor(number / count)));
+      for (; number < end; number += 1) sendFrame(producing, `raw.${number % count}`, lamp(Math.floor(number / count)));
       await done;
     }
   };
