@@ -32,10 +32,7 @@ export function fatal(errorOrMessage: unknown): FatalError {
  * Fatal wins over {@link retryAt}, whichever of the two wraps the other.
  */
 export function isFatal(error: unknown): boolean {
-  for (const link of causes(error)) {
-    if (link instanceof MillraceError && FATAL_CODES.has(link.code)) return true;
-  }
-  return false;
+  return findCause(error, isFatalItself) !== undefined;
 }
 
 /**
@@ -54,22 +51,35 @@ export function retryAt(when: Date | number, cause?: unknown): RetryAtError {
 
 /** Returns when a failure asks to be retried, in milliseconds since the epoch; the outermost in its chain of causes. */
 export function retryAtOf(error: unknown): number | undefined {
-  for (const link of causes(error)) {
-    if (link instanceof RetryAtError) return link.at;
-  }
-  return undefined;
+  return findCause(error, isRetryAt)?.at;
 }
 
 /** The largest time value of ECMAScript, either side of the epoch. */
 const LAST_TIME = 8.64e15;
 
-/** The error, its cause, the cause of that, and so on; each once, since nothing stops causes from forming a ring. */
-function* causes(error: unknown): Generator<unknown, void> {
-  const seen = new Set<unknown>();
-  for (let link = error; link !== undefined && link !== null && !seen.has(link); link = causeOf(link)) {
-    seen.add(link);
-    yield link;
+/**
+ * Returns the first for which `test` holds: the error, its cause, the cause of that, and so on. Nothing stops causes from
+ * forming a ring: one that follows at half the speed is met in it.
+ */
+function findCause<E>(error: unknown, test: (link: unknown) => link is E): E | undefined {
+  let follower = error;
+  let count = 0;
+  for (let link = error; link !== undefined && link !== null; link = causeOf(link)) {
+    if (test(link)) return link;
+    count += 1;
+    if (count % 2 === 0) continue;
+    if (count > 1) follower = causeOf(follower);
+    if (count > 1 && follower === link) return undefined;
   }
+  return undefined;
+}
+
+function isFatalItself(link: unknown): link is MillraceError {
+  return link instanceof MillraceError && FATAL_CODES.has(link.code);
+}
+
+function isRetryAt(link: unknown): link is RetryAtError {
+  return link instanceof RetryAtError;
 }
 
 function causeOf(error: unknown): unknown {

@@ -38,6 +38,8 @@ export interface VirtualTime extends SchedulerLike {
   flush(options?: FlushOptions): Promise<void>;
 }
 
+const SETTLED = /* @__PURE__ */ Promise.resolve();
+
 type Work<T> = (this: SchedulerAction<T>, state?: T) => void;
 
 interface Agenda {
@@ -151,9 +153,11 @@ export function virtualTime(options: VirtualTimeOptions = {}): VirtualTime {
         } catch (error) {
           return reject(error);
         }
-        macrotask(step);
+        macrotask(soon);
       };
-      macrotask(step);
+      // A step is a microtask of its own: there V8 makes no message of an error that a handler throws and we catch.
+      const soon = () => void SETTLED.then(step);
+      macrotask(soon);
     });
   }
 
