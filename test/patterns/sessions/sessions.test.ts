@@ -439,6 +439,21 @@ describe('the heartbeats of sessions', () => {
     expect(beats.filter(({ kind }) => kind === 'answered')).toHaveLength(6);
   });
 
+  it('are in several messages where there is no room for all in one', async () => {
+    const { serve, producer, consumer, time } = sessionRig();
+    serve(() => concat(of(1), NEVER));
+    for (let n = 0; n < 20_000; n += 1) openSession(consumer, 's', null).subscribe();
+    await time.advanceBy(1);
+    producer.sent.length = 0;
+
+    await time.advanceBy(2 * BEAT);
+
+    const beats = producer.sent.map(({ text }) => JSON.parse(text) as { ActiveStreamIds: { s: string[] } });
+    const ids = beats.map(({ ActiveStreamIds: { s } }) => s.length);
+    expect(producer.sent.every(({ text }) => text.length < 1_048_576)).toBe(true);
+    expect([ids.slice(0, 2).reduce((sum, each) => sum + each), ids.slice(2)]).toEqual([20_000, [20_000]]);
+  });
+
   it('are told at the consumer, too', async () => {
     const { serve, consumer, time } = sessionRig();
     serve(() => NEVER);
