@@ -1,3 +1,6 @@
+import { decodeJsonEvent, encodeJsonEvent } from './json-format.ts';
+import { validateEvent } from './validate-event.ts';
+
 /** How values travel. */
 export interface ValueCodec<T> {
   encode(value: T): Uint8Array;
@@ -5,8 +8,8 @@ export interface ValueCodec<T> {
   decode(bytes: Uint8Array): T;
 }
 
-/** The codecs that have a name. */
-export type ValueCodecName = 'json' | 'bytes' | 'text';
+/** The codecs that have a name; `'event'` is a CloudEvent in the JSON format, checked on both sides. */
+export type ValueCodecName = 'json' | 'bytes' | 'text' | 'event';
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true });
@@ -34,11 +37,18 @@ const named: Readonly<Record<ValueCodecName, ValueCodec<unknown>>> = {
     },
     decode: (bytes) => decoder.decode(bytes),
   },
+  event: {
+    encode(value) {
+      validateEvent(value);
+      return encodeJsonEvent(value);
+    },
+    decode: (bytes) => decodeJsonEvent(bytes),
+  },
 };
 
 /** Returns a codec that was given by its name or as it is. @throws TypeError for anything else. */
 export function valueCodecOf<T>(codec: ValueCodecName | ValueCodec<T> = 'json'): ValueCodec<T> {
   const found = typeof codec === 'string' ? (named[codec] as ValueCodec<T> | undefined) : codec;
   if (typeof found?.encode === 'function' && typeof found.decode === 'function') return found;
-  throw new TypeError("'codec' must be 'json', 'bytes', 'text' or { encode, decode }");
+  throw new TypeError("'codec' must be 'json', 'bytes', 'text', 'event' or { encode, decode }");
 }

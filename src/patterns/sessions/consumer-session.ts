@@ -35,6 +35,9 @@ export interface ConsumerSettings<T> {
   readonly outgoing: Outgoing | undefined;
 }
 
+/** More than anybody sends, and less than what no number can hold. */
+const EVERYTHING = 2 ** 40;
+
 /** The consumer's side of one session. A class, as there may be tens of thousands. */
 export class ConsumerSession<T> implements Endpoint, Watched {
   readonly hub: Hub;
@@ -94,7 +97,7 @@ export class ConsumerSession<T> implements Endpoint, Watched {
     const { address, body, offset, openTimeout, demand, outgoing } = settings;
     if (demand !== undefined) {
       const wanted = demand.subscribe({
-        next: (count) => this.#inflow.consume(count),
+        next: (count) => this.#want(count),
         error: (error: unknown) => this.#fail(error),
       });
       subscriber.add(wanted);
@@ -164,6 +167,11 @@ export class ConsumerSession<T> implements Endpoint, Watched {
     if (!this.#opening || this.settings.openTimeout === undefined) this.#release();
   }
 
+  #want(count: number): void {
+    if (count >= 0) this.#inflow.consume(Math.min(count, EVERYTHING));
+    else this.#fail(new RangeError(`'demand' must emit numbers of at least 0, not ${count}`));
+  }
+
   #receive(frame: Frame): void {
     if (frame.kind === 'accept') return this.#accepted(frame);
     if (!this.wanted) return frame.kind === 'close' ? this.#release() : undefined;
@@ -198,6 +206,7 @@ export class ConsumerSession<T> implements Endpoint, Watched {
     this.#opening = false;
     this.patience = patience;
     this.quiet = 0;
+    this.hub.watch(this.token, this);
   }
 
   /** Begins to send what the consumer has to say. */

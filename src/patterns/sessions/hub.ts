@@ -82,13 +82,21 @@ function openHub(wire: RawWire): Hub {
   function listen(): void {
     if (listening) return;
     listening = true;
-    wire.listen(`${prefix}*`, undefined, receive, refused);
-    wire.listen(heartbeatAddress, undefined, answer, refused);
-    wire.connected$.subscribe({
+    const stops = [
+      wire.listen(`${prefix}*`, undefined, receive, refused),
+      wire.listen(heartbeatAddress, undefined, answer, refused),
+    ];
+    const connection = wire.connected$.subscribe({
       next: (connected) => {
         if (connected) hearAll();
       },
       complete: () => refused(new SessionCloseError(closeCodes.abnormal, 'the connection was closed')),
+    });
+    wire.life.status$.subscribe({
+      complete() {
+        connection.unsubscribe();
+        for (const stop of stops) stop();
+      },
     });
   }
 

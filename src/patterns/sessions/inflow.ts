@@ -30,6 +30,12 @@ export interface Inflow {
   check(sent: number): void;
 }
 
+/** @throws RangeError */
+export function checkWindow(window: number): void {
+  if (!(Number.isSafeInteger(window) && window >= 1))
+    throw new RangeError(`'window' must be a whole number of at least 1, not ${window}`);
+}
+
 /** A class, as there is one for each session. */
 export class ReceivingFlow<T> implements Inflow {
   received: number;

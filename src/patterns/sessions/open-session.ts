@@ -1,6 +1,6 @@
 import { Observable, type Subscriber, type Subscription } from 'rxjs';
 import { type Backoff, defaultBackoff, STOP } from '../../core/backoff.ts';
-import { oneOf, wholeNumber } from '../../core/check-options.ts';
+import { oneOf } from '../../core/check-options.ts';
 import { NoRespondersError, RequestTimeoutError, TransportClosedError } from '../../core/errors.ts';
 import { validateAddress } from '../../core/names.ts';
 import type { Wired } from '../../core/raw-wire.ts';
@@ -10,6 +10,7 @@ import { ConsumerSession, type ConsumerSettings, type Outgoing } from './consume
 import { SessionCloseError } from './errors.ts';
 import { type HeartbeatOptions, heartbeatOf } from './heartbeat-options.ts';
 import { hubOf } from './hub.ts';
+import { checkWindow } from './inflow.ts';
 import type { SessionOverflow } from './outflow.ts';
 
 /** Options for {@link openSession}. */
@@ -118,7 +119,7 @@ function settingsOf<T>(
 ): ConsumerSettings<T> {
   const { window = 256, openTimeout = 5_000, demand } = options;
   validateAddress(address);
-  wholeNumber('window', window);
+  checkWindow(window);
   if (openTimeout !== false && !(openTimeout > 0))
     throw new RangeError(`'openTimeout' must be above 0 ms, not ${openTimeout}`);
   if (demand !== undefined && options.window !== undefined)

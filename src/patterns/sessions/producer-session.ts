@@ -148,12 +148,12 @@ export class ProducerSession implements Endpoint, Served, Carrier, ServedSession
     const { hub, peers, heartbeat, handler, window } = this.#settings;
     this.#peer = peers.add(this.consumer, heartbeats, this);
     if (this.#peer === undefined) return false;
-    if (this.counts) {
-      this.#control = hub.open(this);
-      const credit = this.#inflow === undefined ? 0 : window;
-      this.#publish(encodeAccept(hub.prefix + this.#control, heartbeat.interval, credit));
-    }
     try {
+      if (this.counts) {
+        this.#control = hub.open(this);
+        const credit = this.#inflow === undefined ? 0 : window;
+        this.#publish(encodeAccept(hub.prefix + this.#control, heartbeat.interval, credit));
+      }
       const source = drive(handler(request, this), this.#outflow, hub.wire.life.scheduler);
       if (this.#over !== undefined || this.#stopping) source.unsubscribe();
       else this.#source = source;

@@ -11,6 +11,7 @@ import { SessionCloseError } from './errors.ts';
 import { decodeOpen, encodeClose, type OpenFrame } from './frames.ts';
 import { type HeartbeatOptions, heartbeatOf } from './heartbeat-options.ts';
 import { hubOf } from './hub.ts';
+import { checkWindow } from './inflow.ts';
 import type { SessionOverflow } from './outflow.ts';
 import { ProducerSession, type ProducerSettings, type SessionEnd, type SessionHandler } from './producer-session.ts';
 
@@ -21,7 +22,7 @@ export interface ServeSessionsOptions {
    * else serves it. @defaultValue `'sessions'`
    */
   readonly queue?: string | false;
-  /** How values travel: `'json'`, `'bytes'`, `'text'`, or a codec of your own. @defaultValue `'json'` */
+  /** How values travel: `'json'`, `'bytes'`, `'text'`, `'event'`, or a codec of your own. @defaultValue `'json'` */
   readonly codec?: ValueCodecName | ValueCodec<unknown>;
   /** How requests travel. @defaultValue `'json'` */
   readonly requestCodec?: ValueCodecName | ValueCodec<unknown>;
@@ -77,7 +78,7 @@ export function serveSessions<R = unknown, T = unknown, I = unknown>(
   if (typeof handler !== 'function') throw new TypeError("'handler' must be a function");
   atLeast0('buffer', buffer);
   oneOf('overflow', overflow, ['error', 'drop-oldest', 'drop-newest', 'latest']);
-  wholeNumber('window', window);
+  checkWindow(window);
   wholeNumber('maxSessions', maxSessions);
 
   const { life } = wire;

@@ -15,7 +15,7 @@ import { wireOf } from './wire.ts';
 /** Options for {@link kvStore}. */
 export interface KvStoreOptions<T> {
   readonly bucket: string;
-  /** How values travel: `'json'`, `'bytes'`, `'text'`, or a codec of your own. @defaultValue `'json'` */
+  /** How values travel: `'json'`, `'bytes'`, `'text'`, `'event'`, or a codec of your own. @defaultValue `'json'` */
   readonly codec?: ValueCodecName | ValueCodec<T>;
   /**
    * Who answers a `get`: the leader, or any server that has the bucket, which is faster and may not know the last value

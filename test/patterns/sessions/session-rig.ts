@@ -2,8 +2,7 @@ import type { RawMessage, RawWire, SessionEnd, Wired } from 'millrace';
 import { type ServeSessionsOptions, type SessionHandler, serveSessions } from 'millrace';
 import { type MemoryTransport, memoryBroker, memoryTransport } from 'millrace/memory';
 import { type VirtualTime, virtualTime } from 'millrace/testing';
-import type { Observable } from 'rxjs';
-import { Subject } from 'rxjs';
+import { type Observable, type SchedulerLike, Subject } from 'rxjs';
 
 /** A message that went through a gate. */
 export interface Passed {
@@ -21,6 +20,8 @@ export interface Gate extends Wired {
   mend(): void;
   /** Loses what this side sends next, if it matches; so many messages of them. */
   lose(pattern: RegExp, count?: number): void;
+  /** Holds all that this side sends for so many ms. */
+  delay(time: number): void;
   /** Has the next message refused with an error. */
   refuse(error: unknown): void;
   /** Says that the connection was lost, or found. */
@@ -47,6 +48,7 @@ function gateOn(transport: MemoryTransport): Gate {
   let up = true;
   let losing: RegExp | undefined;
   let left = 0;
+  let latency = 0;
   let refusal: { readonly error: unknown } | undefined;
 
   const gated: RawWire = {
@@ -69,7 +71,8 @@ function gateOn(transport: MemoryTransport): Gate {
         left -= 1;
         return;
       }
-      wire.publish(address, data, reply);
+      if (latency === 0) wire.publish(address, data, reply);
+      else wire.life.scheduler.schedule(() => wire.publish(address, data, reply), latency);
     },
     listen: (address, queue, receive, refused) =>
       wire.listen(address, queue, (message: RawMessage) => whole && receive(message), refused),
@@ -89,6 +92,9 @@ function gateOn(transport: MemoryTransport): Gate {
       losing = pattern;
       left = count;
     },
+    delay(time) {
+      latency = time;
+    },
     refuse(error) {
       refusal = { error };
     },
@@ -99,11 +105,16 @@ function gateOn(transport: MemoryTransport): Gate {
   };
 }
 
+/** Makes clients on a clock. */
+export function gatesOn(scheduler: SchedulerLike): (name: string) => Gate {
+  const broker = memoryBroker({ scheduler });
+  return (name) => gateOn(memoryTransport(broker, { name }));
+}
+
 /** Two clients in virtual time. */
 export function sessionRig(): SessionRig {
   const time = virtualTime();
-  const broker = memoryBroker({ scheduler: time });
-  const gate = (name: string) => gateOn(memoryTransport(broker, { name }));
+  const gate = gatesOn(time);
   const [producer, consumer] = [gate('/producer'), gate('/consumer')];
   return {
     time,

@@ -1,6 +1,7 @@
 import {
   closeCodes,
   constant,
+  createEvent,
   type HeartbeatEvent,
   openChannel,
   openSession,
@@ -192,6 +193,21 @@ describe('a session', () => {
     expect(asText.values).toEqual(['å', '']);
   });
 
+  it('carries events, and checks them on both sides', async () => {
+    const { serve, gate, consumer, time } = sessionRig();
+    const event = createEvent({ id: '1', source: '/s', type: 'a', data: { n: 1 } });
+    serve(() => of(event, { ...event, id: '' }), { codec: 'event' });
+    serveSessions(gate('/other'), 'json', () => of(event, { no: 'event' })).subscribe();
+
+    const seen = see(openSession(consumer, 's', null, { codec: 'event' }), time);
+    const other = see(openSession(consumer, 'json', null, { codec: 'event' }), time);
+    await time.advanceBy(0);
+
+    expect([seen.values, other.values]).toEqual([[event], [event]]);
+    expect(seen.error).toMatchObject({ closeCode: 5000, text: expect.stringContaining("'id'") });
+    expect(other.error).toMatchObject({ closeCode: 1003, cause: { name: 'DecodeError' } });
+  });
+
   it('ends with 1003 on both sides where a value cannot be read', async () => {
     const { serve, consumer, time } = sessionRig();
     const { ends } = serve(() => concat(of('no JSON'), NEVER), { codec: 'text' });
@@ -300,6 +316,18 @@ describe('the credit of a session', () => {
     await time.advanceBy(1_000);
 
     expect([slow.values.length, quick.values.length]).toEqual([1, 100]);
+  });
+
+  it('may be for everything, and not for less than nothing', async () => {
+    const { serve, consumer, time } = sessionRig();
+    serve(() => Array.from({ length: 1_000 }, (_, n) => n));
+
+    const all = see(openSession(consumer, 's', null, { demand: of(Number.POSITIVE_INFINITY) }), time);
+    const less = see(openSession(consumer, 's', null, { demand: of(-1) }), time);
+    await time.advanceBy(0);
+
+    expect([all.values.length, all.completed]).toEqual([1_000, true]);
+    expect(less.error).toMatchObject({ name: 'RangeError' });
   });
 
   it('ends the session when the demand fails', async () => {
@@ -645,6 +673,29 @@ describe('the end of a session', () => {
     expect(see(openSession(consumer, 's', null), time).error).toMatchObject({ name: 'NoRespondersError' });
   });
 
+  it('of all, with the transport, leaves no address behind', async () => {
+    const { serve, producer, consumer, gate, time } = sessionRig();
+    serve(() => NEVER);
+    see(openSession(consumer, 's', null), time);
+    await time.advanceBy(0);
+    const addresses = [producer, consumer].flatMap(({ wire }) => [
+      `${hubOf(wire).prefix}x`,
+      hubOf(wire).heartbeatAddress,
+    ]);
+
+    for (const { transport } of [consumer, producer]) see(transport.drain(), time);
+    await time.advanceBy(0);
+
+    const other = gate('/other');
+    let unheard = 0;
+    const count = ({ unheard: is }: { readonly unheard: boolean }) => {
+      if (is) unheard += 1;
+    };
+    other.wire.listen('back', undefined, count, () => undefined);
+    for (const address of addresses) other.wire.publish(address, '', 'back');
+    expect(unheard).toBe(4);
+  });
+
   it('by a drain of the consumer is told to both', async () => {
     const { serve, consumer, time } = sessionRig();
     const { ends } = serve(() => NEVER);
@@ -782,6 +833,7 @@ describe('sessions', () => {
   it.each([
     ['an address with wildcards', () => openSession(sessionRig().consumer, 's.*', null), 'InvalidAddressError'],
     ['no window', () => openSession(sessionRig().consumer, 's', null, { window: 0 }), 'RangeError'],
+    ['an endless window', () => openSession(sessionRig().consumer, 's', null, { window: Infinity }), 'RangeError'],
     ['no time to open', () => openSession(sessionRig().consumer, 's', null, { openTimeout: 0 }), 'RangeError'],
     ['no interval', () => openSession(sessionRig().consumer, 's', null, { heartbeat: { interval: 0 } }), 'RangeError'],
     ['half a miss', () => openSession(sessionRig().consumer, 's', null, { heartbeat: { misses: 0.5 } }), 'RangeError'],
