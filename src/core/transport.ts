@@ -122,6 +122,8 @@ export interface Capabilities {
   /** A second publish with the same message id is recognised. */
   readonly dedup: boolean;
   readonly requestReply: boolean;
+  /** It has a raw wire, on which sessions travel. */
+  readonly sessions: boolean;
   /** Several subscribers can share one address as a queue group. */
   readonly queueGroups: boolean;
   /** `*` and `>` in addresses and filters. */

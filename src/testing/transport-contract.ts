@@ -8,6 +8,7 @@ import { requesting } from './contract/requesting.ts';
 import { responding } from './contract/responding.ts';
 import { settling } from './contract/settling.ts';
 import { starting } from './contract/starting.ts';
+import { streaming } from './contract/streaming.ts';
 import { subscribing } from './contract/subscribing.ts';
 
 /**
@@ -35,6 +36,7 @@ export const transportContract: readonly ContractCase[] = [
   ...listening,
   ...requesting,
   ...querying,
+  ...streaming,
   ...responding,
   ...draining,
 ];

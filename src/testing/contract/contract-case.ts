@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Delivery } from '../../core/delivery.ts';
+import type { Wired } from '../../core/raw-wire.ts';
 import type {
   Capabilities,
   Publisher,
@@ -23,7 +24,7 @@ export interface ContractSubscription extends SubscriptionOptions {
 export interface ContractTransport
   extends Publisher,
     Pick<Transport, 'name' | 'capabilities' | 'status$' | 'drain'>,
-    Partial<Requester & Responder> {
+    Partial<Requester & Responder & Wired> {
   subscribe<T = unknown>(options: ContractSubscription): Observable<Delivery<T>>;
 }
 

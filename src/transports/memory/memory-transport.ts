@@ -70,6 +70,7 @@ export function memoryTransport(broker: MemoryBroker, options: MemoryTransportOp
       delay: true,
       dedup: true,
       requestReply: true,
+      sessions: true,
       queueGroups: true,
       wildcards: true,
       replay: true,

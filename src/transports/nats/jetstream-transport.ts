@@ -62,6 +62,7 @@ export function jetstreamTransport(
       delay: true,
       dedup: true,
       requestReply: false,
+      sessions: false,
       queueGroups: false,
       wildcards: true,
       replay: true,

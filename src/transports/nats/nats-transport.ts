@@ -78,6 +78,7 @@ export function natsTransport(connection: NatsConnectionLike, options: NatsTrans
       delay: false,
       dedup: false,
       requestReply: true,
+      sessions: true,
       queueGroups: true,
       wildcards: true,
       replay: false,
