@@ -249,7 +249,7 @@ describe('docs/examples/order-service, all of it in virtual time', () => {
     await shop.time.advanceBy(0);
 
     const seen = shop.place();
-    await shop.time.advanceBy(60_000);
+    await shop.time.advanceBy(61_000);
 
     expect(seen).toHaveLength(1);
     expect(seen[0]).toMatch(/ RetryExhaustedError$/);

@@ -11,6 +11,7 @@ const inner = [
   'src/patterns/index.ts',
   'src/patterns/events/index.ts',
   'src/patterns/queries/index.ts',
+  'src/patterns/sessions/index.ts',
 ];
 
 describe('package.json exports', () => {

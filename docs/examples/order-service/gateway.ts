@@ -3,7 +3,7 @@ import {
   constant,
   type Event,
   type EventSource,
-  maxAttempts,
+  maxElapsed,
   NoRespondersError,
   type Requester,
   RequestTimeoutError,
@@ -42,16 +42,19 @@ export interface Gateway {
   balance(): Observable<Balance>;
 }
 
+/** How long, in ms, a question is asked again while nobody is there to answer it. */
+const PATIENCE = 60_000;
+
 const ENDS = [orderConfirmed.type, orderRejected.type];
 
 export function gateway(queries: Requester, source: EventSource, options: GatewayOptions = {}): Gateway {
   const { timeout = 30_000, scheduler } = options;
   const clock = scheduler === undefined ? {} : { scheduler };
 
-  /** A question has no effect, so it is asked again while nobody is there to answer it. */
+  /** A question has no effect, so it may be asked again. */
   function ask<T>(question: Event): Observable<T | undefined> {
     return queries.request<T>(question, { timeout: 2_000 }).pipe(
-      retryBackoff(maxAttempts(constant(100), 100), { shouldRetry: isNobodyThere, ...clock }),
+      retryBackoff(maxElapsed(constant(100), PATIENCE), { shouldRetry: isNobodyThere, ...clock }),
       map(({ data }) => data),
     );
   }

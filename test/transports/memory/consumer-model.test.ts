@@ -185,8 +185,10 @@ describe('consumer', () => {
 
         for (const each of steps) {
           if ('publish' in each) model.publish(each.publish);
-          else if ('open' in each) model.subscribe(each.open);
-          else if ('close' in each) nth(model.open, each.close)?.close();
+          else if ('open' in each) {
+            model.subscribe(each.open);
+            await time.advanceBy(0); // whose lease ran out while nobody listened is told soon, not at once
+          } else if ('close' in each) nth(model.open, each.close)?.close();
           else if ('wait' in each) await time.advanceBy(each.wait);
           else if ('working' in each) {
             const tracked = nth(model.all, each.working);
