@@ -4,6 +4,8 @@ export const closeCodes = {
   normal: 1000,
   /** The one side stops: it is drained, or was unsubscribed. */
   goingAway: 1001,
+  /** The other side has sent more than was wanted. */
+  protocolError: 1002,
   /** What came cannot be read. */
   unsupportedData: 1003,
   /** The other side is gone, or something was lost on the way; nobody sends it. */
@@ -19,6 +21,7 @@ export const closeCodes = {
 const NAMES: Readonly<Record<number, string>> = {
   1000: 'normal',
   1001: 'going away',
+  1002: 'protocol error',
   1003: 'unsupported data',
   1006: 'abnormal closure',
   1013: 'try again later',

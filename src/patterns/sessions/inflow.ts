@@ -55,6 +55,11 @@ export class ReceivingFlow<T> implements Inflow {
     const number = seq ?? this.received + 1;
     if (number <= this.received) return; // it has come before
     if (number > this.received + 1) throw missing(this.received, number - 1);
+    if (seq !== undefined && number > this.granted)
+      throw new SessionCloseError(
+        closeCodes.protocolError,
+        `value ${number} was sent, and ${this.granted} were wanted`,
+      );
     let value: T;
     try {
       value = codec.decode(data);

@@ -115,7 +115,12 @@ export function serveSessions<R = unknown, T = unknown, I = unknown>(
 
     function refuse(message: RawMessage, closeCode: number, text: string, frame?: OpenFrame): void {
       const { reply, address: at } = message;
-      attempt(wire, () => wire.publish(reply as string, encodeClose(closeCode, text, frame?.offset)));
+      attempt(wire, () =>
+        wire.publish(
+          reply as string,
+          encodeClose(closeCode, text, frame?.credit === undefined ? undefined : frame.offset),
+        ),
+      );
       const { stream: id = '', consumer = '' } = frame ?? {};
       subscriber.next({
         kind: 'refused',

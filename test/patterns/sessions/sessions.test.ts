@@ -794,6 +794,19 @@ describe('a channel', () => {
     expect(seen.error).toBeUndefined();
   });
 
+  it('ends where its consumer sends more than is wanted: nothing is kept without bound', async () => {
+    const { serve, consumer, gate, time } = sessionRig();
+    const { ends } = serve(() => NEVER, { window: 2 });
+    see(openChannel(consumer, 's', null, of(1)), time);
+    await time.advanceBy(0);
+    const { to } = consumer.sent.find(({ text }) => text.includes('"type":1')) as { readonly to: string };
+
+    for (const seq of [2, 3, 4]) gate('/greedy').wire.publish(to, `{"type":1,"data":"MQ==","seq":${seq}}`);
+    await time.advanceBy(0);
+
+    expect(ends).toMatchObject([{ kind: 'failed', closeCode: 1002, text: 'value 3 was sent, and 2 were wanted' }]);
+  });
+
   it('fails on both sides when what its consumer sends does', async () => {
     const { serve, consumer, time } = sessionRig();
     const failures: unknown[] = [];
