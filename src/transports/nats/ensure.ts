@@ -1,4 +1,17 @@
-import { catchError, concat, concatMap, defer, EMPTY, map, type Observable, of, switchMap, throwError } from 'rxjs';
+import {
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  EMPTY,
+  map,
+  type Observable,
+  of,
+  switchMap,
+  throwError,
+  timer,
+} from 'rxjs';
+import { type Backoff, exponential, jitter, maxAttempts, STOP } from '../../core/backoff.ts';
 import { apiLevel } from './api-level.ts';
 import { UnsupportedByServerError } from './errors.ts';
 import type { JetStreamApi } from './jetstream-api.ts';
@@ -26,11 +39,14 @@ export interface Resource<A extends Described> {
   refused(field: string): Error;
 }
 
-/** How often it is begun again where somebody else was quicker. */
-const ATTEMPTS = 8;
+/** When it is begun again where somebody else was quicker: by chance, so that two do not get in each other's way for ever. */
+const again: Backoff = /* @__PURE__ */ maxAttempts(
+  /* @__PURE__ */ jitter(/* @__PURE__ */ exponential({ initial: 5, max: 100 }), { factor: 1 }),
+  8,
+);
 
-/** What an update answers shows the change of somebody else, who came after it: neither as it was nor as it was asked to be. */
-class Overtaken extends Error {}
+/** Somebody else made or changed it in between, so that it is begun again; the cause is what it fails with at last. */
+export class Overtaken extends Error {}
 
 /**
  * Makes what is not there, and changes what is asked of what is there: all else stays as it is.
@@ -50,9 +66,9 @@ export function ensure<A extends Described>(api: JetStreamApi, resource: Resourc
         ),
     ),
     catchError((error: unknown) => {
-      if (attempt < ATTEMPTS && (error instanceof Overtaken || resource.isOvertaken(error)))
-        return ensure(api, resource, attempt + 1);
-      return throwError(() => (error instanceof Overtaken ? error.cause : error));
+      const delay = error instanceof Overtaken || resource.isOvertaken(error) ? again(attempt, 0) : STOP;
+      if (delay === STOP) return throwError(() => (error instanceof Overtaken ? error.cause : error));
+      return timer(delay, api.wire.scheduler).pipe(switchMap(() => ensure(api, resource, attempt + 1)));
     }),
   );
 }
@@ -86,9 +102,6 @@ function change<A extends Described>(
     concatMap((made) => {
       const error = discrepancy(api, resource, asked, config, made);
       if (error === undefined) return of(made);
-      const [first] = differing(asked, config, made.config);
-      const isOvertaken = first !== undefined && differing([first], made.config, found.config).length > 0;
-      if (isOvertaken) throw new Overtaken('', { cause: error });
       return failing(resource.update(found.config), error);
     }),
   );
@@ -109,6 +122,8 @@ function discrepancy<A extends Described>(
 ): Error | undefined {
   const [first] = differing(asked, config, made.config);
   if (first === undefined) return undefined;
+  // A server keeps a field as it was asked to, or leaves it out: another value was asked for by somebody else, after this.
+  if (differing([first], made.config, {}).length > 0) throw new Overtaken('', { cause: resource.refused(first.name) });
   const [feature] = featuresOf([first]);
   if (feature === undefined) return resource.refused(first.name);
   return new UnsupportedByServerError(feature.name, feature.version, api.wire.client.info?.version ?? 'an older one');

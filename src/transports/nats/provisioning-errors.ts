@@ -16,6 +16,7 @@ export const codes = {
   messageNotDeleted: 10057,
   streamNotFound: 10059,
   streamInUse: 10058,
+  subjectsOverlap: 10065,
   invalidStream: 10052,
   invalidConsumer: 10012,
   backoffTooLong: 10116,
@@ -24,7 +25,7 @@ export const codes = {
 /** Why a stream cannot be as asked, by number; the server's own words follow where it says more than the number does. */
 const streamConflicts: ReadonlyMap<number, string> = new Map([
   [codes.streamInUse, 'exists with another configuration'],
-  [10065, 'cannot store what another stream stores'],
+  [codes.subjectsOverlap, 'cannot store what another stream stores'],
   [10055, 'mirrors what it was made to mirror, for good'],
   [10109, 'is sealed'],
 ]);

@@ -4,7 +4,7 @@ import { validateName } from '../../core/names.ts';
 import { checkFields, checkStream } from './check-config.ts';
 import type { NatsConnectionLike } from './client.ts';
 import { resolveStarts } from './copy-starts.ts';
-import { ensure, type Resource } from './ensure.ts';
+import { ensure, Overtaken, type Resource } from './ensure.ts';
 import { inTurn } from './in-turn.ts';
 import { type JetStreamApi, type JetStreamApiOptions, jetstreamApi } from './jetstream-api.ts';
 import { codes, isRefusal, streamErrors } from './provisioning-errors.ts';
@@ -83,22 +83,33 @@ function removeStream(api: JetStreamApi, name: string): Observable<boolean> {
 function streamResource(api: JetStreamApi, config: StreamConfig): Resource<StreamAnswer> {
   const { name } = config;
   const ask = (verb: string, body?: unknown) => api.ask<StreamAnswer>(`STREAM.${verb}.${name}`, body);
+  const look = () =>
+    ask('INFO').pipe(
+      catchError((error: unknown) => {
+        if (isRefusal(error, codes.streamNotFound)) return of(undefined);
+        return throwError(() => error);
+      }),
+    );
   return {
-    look: () =>
-      ask('INFO').pipe(
-        catchError((error: unknown) => {
-          if (isRefusal(error, codes.streamNotFound)) return of(undefined);
-          return throwError(() => error);
-        }),
-      ),
+    look,
     asked: (current) => asked(api, config, current),
-    create: (wire) => ask('CREATE', wire),
+    create: (wire) => ask('CREATE', wire).pipe(catchError((error: unknown) => notWithItself(error, look()))),
     update: (wire) => ask('UPDATE', wire),
     remove: () => removeStream(api, name),
     isFresh: ({ state }) => state.last_seq === 0 && state.consumer_count === 0,
     isOvertaken: (error) => isRefusal(error, codes.streamInUse, codes.streamNotFound),
     refused: (field) => new StreamConflictError(name, `does not keep '${field}' as asked, beside its other settings`),
   };
+}
+
+/** A server that makes one stream for two clients at the same time may tell the second one that it overlaps: with itself. */
+function notWithItself(error: unknown, found: Observable<StreamAnswer | undefined>): Observable<never> {
+  if (!isRefusal(error, codes.subjectsOverlap)) return throwError(() => error);
+  return found.pipe(
+    map((stream) => {
+      throw stream === undefined ? error : new Overtaken('', { cause: error });
+    }),
+  );
 }
 
 function asked(api: JetStreamApi, config: StreamConfig, current: WireConfig | undefined) {

@@ -70,13 +70,16 @@ describeOnEachServer('ensureConsumer', (binary) => {
 
   it('is safe in parallel, over several connections and for different things', async () => {
     const { connection, stream } = await withStream();
-    const others = [connection, await rig.connect(clients[1]!), await rig.connect()];
+    const others = [connection, await rig.connect(clients[1]!), await rig.connect(), await rig.connect(clients[1]!)];
 
-    const made = await Promise.all(
-      others.map((other, i) => ask(ensureConsumer(other, { stream, name: 'C', description: `by ${i}` }))),
-    );
+    for (const name of Array.from({ length: 40 }, () => rig.unique())) {
+      const made = await Promise.all(
+        others.map((other, i) => ask(ensureConsumer(other, { stream, name, description: `by ${i}` }))),
+      );
 
-    expect(new Set(made.map(({ created }) => created)).size).toBe(1);
+      expect(new Set(made.map(({ created }) => created)).size).toBe(1);
+      expect(made.map(({ config }) => config.description)).toEqual(['by 0', 'by 1', 'by 2', 'by 3']);
+    }
   });
 
   it('keeps what each of several parallel changes names', async () => {
