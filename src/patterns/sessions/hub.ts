@@ -1,4 +1,4 @@
-import { type Observable, Subject } from 'rxjs';
+import { type Observable, Subject, Subscription } from 'rxjs';
 import { type Deadlines, deadlines } from '../../core/deadlines.ts';
 import type { DecodeError } from '../../core/errors.ts';
 import type { Leased } from '../../core/leases.ts';
@@ -67,35 +67,48 @@ function openHub(wire: RawWire): Hub {
   const served = new Map<string, Peers>();
   const events = new Subject<HeartbeatEvent>();
   const looks: Deadlines<Watched> = deadlines(wire.life.scheduler, look);
-  let listening = false;
-  let refusal: { readonly error: unknown } | undefined;
+  let listening: Subscription = Subscription.EMPTY;
+  let following = false;
+  let closed: SessionCloseError | undefined;
 
   function receive(message: RawMessage): void {
     endpoints.get(message.address.slice(prefix.length))?.take(message);
   }
 
+  /** No message comes any more: all sessions end. The next one tries again, as the server may let it by then. */
   function refused(error: unknown): void {
-    refusal = { error };
+    listening.unsubscribe();
     for (const endpoint of [...endpoints.values()]) endpoint.refused(error);
   }
 
   function listen(): void {
-    if (listening) return;
-    listening = true;
-    const stops = [
-      wire.listen(`${prefix}*`, undefined, receive, refused),
-      wire.listen(heartbeatAddress, undefined, answer, refused),
-    ];
+    if (!listening.closed) return;
+    const listened = new Subscription();
+    const refuse = (error: unknown) => {
+      if (!listened.closed) refused(error);
+    };
+    listening = listened;
+    listened.add(wire.listen(`${prefix}*`, undefined, receive, refuse));
+    listened.add(wire.listen(heartbeatAddress, undefined, answer, refuse));
+  }
+
+  /** Once there is a session, and until the transport is closed. */
+  function follow(): void {
+    if (following) return;
+    following = true;
     const connection = wire.connected$.subscribe({
       next: (connected) => {
         if (connected) hearAll();
       },
-      complete: () => refused(new SessionCloseError(closeCodes.abnormal, 'the connection was closed')),
+      complete() {
+        closed = new SessionCloseError(closeCodes.abnormal, 'the connection was closed');
+        refused(closed);
+      },
     });
     wire.life.status$.subscribe({
       complete() {
         connection.unsubscribe();
-        for (const stop of stops) stop();
+        listening.unsubscribe();
       },
     });
   }
@@ -157,8 +170,9 @@ function openHub(wire: RawWire): Hub {
     events$: events.asObservable(),
     tell: (event) => events.next(event),
     open(endpoint) {
+      follow();
+      if (closed !== undefined) throw closed;
       listen();
-      if (refusal !== undefined) throw refusal.error;
       let token = newToken();
       while (endpoints.has(token)) token = newToken();
       endpoints.set(token, endpoint);

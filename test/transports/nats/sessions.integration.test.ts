@@ -5,6 +5,7 @@ import { clients } from '../../support/nats/connect.ts';
 import { type NatsServerProcess, startNatsServer } from '../../support/nats/nats-server.ts';
 import { startTcpProxy } from '../../support/nats/proxy.ts';
 import { describeOnEachServer, describeOnLatestServer } from '../../support/nats/servers.ts';
+import { until } from '../../support/nats/wait-for.ts';
 import { all, anAddress, type CoreRig, coreRig, failureOf, see } from './core-rig.ts';
 
 /** Serves sessions for the test that runs; returns their ends. */
@@ -131,6 +132,28 @@ describeOnLatestServer('sessions, when something goes wrong', (binary) => {
     onTestFinished(() => proxy.close());
     return proxy;
   }
+
+  it.each(clients)('work again when a server that refused them lets them, over $name', async (client) => {
+    const denying = (subjects: string) => `authorization { users: [
+      { user: some, password: some, permissions: { subscribe: { deny: [${subjects}] } } }
+    ] }`;
+    const strict = await startNatsServer({ binary, config: denying('"_SINBOX.>"') });
+    onTestFinished(() => strict.stop());
+    const rig = await coreRig(strict.url, { client, connection: { user: 'some', pass: 'some' } });
+    const address = anAddress();
+    serving(rig, address, () => of(1, 2, 3));
+    await rig.flushed();
+    const open = () => openSession<number>(rig.transport, address, null);
+    const isDenied = { name: 'PermissionDeniedError' };
+    expect(await failureOf(open())).toMatchObject(isDenied);
+    expect(await failureOf(open())).toMatchObject(isDenied);
+
+    await strict.restart(denying('"other"'));
+    await until(() => rig.ofKind('connected').length > 1);
+    await rig.flushed();
+
+    expect(await all(open())).toEqual([1, 2, 3]);
+  });
 
   it.each(['producer', 'consumer'])('keep their place when the connection of the %s is cut', async (side) => {
     const proxy = await behindProxy(server.url);
