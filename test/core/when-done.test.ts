@@ -1,4 +1,4 @@
-import { EMPTY, from, NEVER, Observable, of, Subject, throwError } from 'rxjs';
+import { EMPTY, from, NEVER, Observable, of, Subject, Subscription, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { isInput, isPromiseLike, whenDone } from '../../src/core/when-done.ts';
 import { boom } from '../support/made.ts';
@@ -118,7 +118,7 @@ describe('whenDone', () => {
     const { work } = run(source);
     work?.unsubscribe();
 
-    expect(work).toBeDefined();
+    expect(work).toBeInstanceOf(Subscription);
     expect(source.observed).toBe(false);
     expect(run(Promise.resolve()).work).toBeUndefined();
   });

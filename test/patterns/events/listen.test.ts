@@ -291,7 +291,9 @@ describe('listen', () => {
     const handlers = { order: () => noResponse() };
     const options = { ...durable, scheduler: rig.time };
 
-    expect(seen(listen(rig.transport, handlers, { ...options, prefix: 'shop.us' })).error).toBeDefined();
+    expect(seen(listen(rig.transport, handlers, { ...options, prefix: 'shop.us' })).error).toBeInstanceOf(
+      ConsumerConflictError,
+    );
     expect(seen(listen(rig.transport, handlers, { ...options, prefix: 'shop.eu' })).error).toBeUndefined();
   });
 

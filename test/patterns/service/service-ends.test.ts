@@ -120,6 +120,6 @@ describe('service, when a pipeline ends on its own', () => {
       { name: 'late', end: 'cut' },
       { name: 'other', end: 'cut' },
     ]);
-    expect(run.report.pipelines[0]?.error).toBeDefined();
+    expect(run.report.pipelines[0]?.error).toMatchObject({ errors: [boom] });
   });
 });

@@ -151,7 +151,8 @@ describe('ensureStream', () => {
     change({ subjects });
 
     for (const address of bound) expect(publish(transport, address, { address })).toHaveLength(1);
-    for (const address of unbound) expect(errorOf(transport.publish(sample('1'), { address }))).toBeDefined();
+    for (const address of unbound)
+      expect(errorOf(transport.publish(sample('1'), { address }))).toMatchObject({ code: 'UNBOUND_ADDRESS' });
   });
 
   it('refuses to take over a subject of another stream by a change, and changes nothing', () => {

@@ -111,7 +111,9 @@ describe('connectNats', () => {
   it('demands TLS for tls://, and verifies unless it is told not to', () => {
     expect(clientPlan({}).settings.tls).toBeUndefined();
     expect(clientPlan({ tls: false }).settings.tls).toBeNull();
-    expect(clientPlan({ servers: 'tls://host' }).settings.tls).toBeDefined();
+    const { tls } = clientPlan({ servers: 'tls://host' }).settings;
+    expect(tls).toMatchObject({ checkServerIdentity: expect.any(Function) });
+    expect(tls).not.toHaveProperty('rejectUnauthorized', false);
     expect(clientPlan({ tls: {} }).settings.tls).toMatchObject({ rejectUnauthorized: true });
     expect(clientPlan({ tls: { rejectUnauthorized: false } }).settings.tls).toMatchObject({
       rejectUnauthorized: false,
